@@ -107,7 +107,7 @@ test('a limit comes into force with what the server has, and with what came unti
   assert.deepEqual(written, [{ pods: '3' }, { pods: '4' }, { pods: '4' }, { pods: '1' }]);
 });
 
-test('a claim is held by pods that may have it mounted', () => {
+test('volumes are in use by pods that may have them mounted', () => {
   const table: [boolean, ReturnType<typeof pod>][] = [
     [true, pod('runs').on('n')],
     [false, pod('waits')],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Pod } from '../api/core/pod.ts';
 import type { VolumeAttributesClass } from '../api/storage/volumeattributesclass.ts';
 import { pod } from '../test/builders/scheduling.ts';
 import { claim } from '../test/builders/storage.ts';
@@ -9,14 +10,27 @@ import { volumeExpandController } from './volume-expansion.ts';
 const going = { deletionTimestamp: '2026-01-01T00:00:00Z' };
 
 test('a claim stays while a pod with a node names it, also one that the cache has not seen', async () => {
-  const held = claim('c', {}, { ...going, finalizers: ['kubernetes.io/pvc-protection', 'other'] });
-  const user = pod('p').claims('c');
+  const finalizers = ['kubernetes.io/pvc-protection', 'other'];
+  const owner = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', controller: true };
+  const held = claim('p-v', {}, { ...going, finalizers, ownerReferences: [owner] });
+  const ended = (it: Pod): Pod => ({ ...it, status: { ...it.status, phase: 'Succeeded' } });
+  const made = (): Pod => ({
+    metadata: { name: 'p', namespace: 'default', uid: 'u' },
+    spec: { nodeName: 'n', containers: [], volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: { spec: {} } } }] },
+    status: {},
+  });
+  const user = pod('p').claims('p-v');
   const rows: [cached: object[], listed: object[], released: boolean][] = [
     [[], [], true],
     [[user.build()], [], true], // it waits for a node, and will not get one
     [[], [pod('q').on('n').claims('d').build()], true],
     [[user.on('n').build()], [], false],
     [[], [user.on('n').build()], false],
+    [[ended(user.on('n').build())], [], false],
+    [[made()], [], false],
+    [[{ ...made(), metadata: { ...made().metadata, ...going, deletionGracePeriodSeconds: 30 } }], [], false],
+    [[{ ...made(), metadata: { ...made().metadata, ...going, deletionGracePeriodSeconds: 0 } }], [], true],
+    [[{ ...made(), metadata: { ...made().metadata, uid: 'another' } }], [], true], // somebody has taken its claim's name
   ];
   for (const [cached, listed, released] of rows) {
     const written: any[] = [];

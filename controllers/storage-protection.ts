@@ -4,6 +4,7 @@
 import { PersistentVolumeKind } from '../api/core/persistentvolume.ts';
 import type { PersistentVolumeClaim } from '../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../api/core/persistentvolumeclaim.ts';
+import { ephemeralClaimMismatch } from '../api/core/pod/ephemeral-claim.ts';
 import { podClaimKeys } from '../api/core/pod/references.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { VolumeAttributesClassKind } from '../api/storage/volumeattributesclass.ts';
@@ -27,6 +28,22 @@ async function release<T extends KubeObject>(object: T, finalizer: string, updat
 export const usesVolumes = ({ spec, status }: Pod): boolean =>
   !!spec.nodeName && status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
 
+/**
+ * A pod with a node keeps the claims that it names as long as it is there, also when it has ended; those made for it only
+ * until the kubelet is done with it, for it keeps them itself.
+ */
+function keeps({ metadata, spec }: Pod, claim: PersistentVolumeClaim): boolean {
+  if (!spec.nodeName) return false;
+  const isShutDown = metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0;
+  return (spec.volumes ?? []).some(({ name, persistentVolumeClaim, ephemeral }) =>
+    ephemeral
+      ? !isShutDown &&
+        `${metadata.name}-${name}` === claim.metadata.name &&
+        !ephemeralClaimMismatch({ metadata }, claim)
+      : persistentVolumeClaim?.claimName === claim.metadata.name,
+  );
+}
+
 const byClaim = 'claim';
 
 export const claimProtectionController = defineController({
@@ -44,11 +61,10 @@ export const claimProtectionController = defineController({
   },
   async reconcile(claim, { pods, listPods, update }) {
     if (!isHeld(claim, claimFinalizer)) return undefined;
-    const key = keyOf(claim);
-    if (pods.byIndex(byClaim, key).some(usesVolumes)) return undefined;
+    const keepsIt = (pod: Pod) => keeps(pod, claim);
+    if (pods.byIndex(byClaim, keyOf(claim)).some(keepsIt)) return undefined;
     // A pod that has just got its node may not be in the cache yet.
-    const all = await listPods(claim.metadata.namespace ?? '');
-    if (all.some((pod) => usesVolumes(pod) && podClaimKeys(pod).includes(key))) return undefined;
+    if ((await listPods(claim.metadata.namespace ?? '')).some(keepsIt)) return undefined;
     await release(claim, claimFinalizer, update);
   },
 });

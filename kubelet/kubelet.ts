@@ -32,6 +32,7 @@ import { startStorageWatch } from './eviction/storage-watch.ts';
 import type { EvictionSettings, Observations } from './eviction/thresholds.ts';
 import { ImageGarbageCollector, type ImageGcSettings } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
+import { PullRecords, type PullVerification } from './images/pull-records.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerCertificate, registerMetrics, timeOperations } from './metrics.ts';
 import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
@@ -78,6 +79,7 @@ export interface KubeletOptions {
   staticPodPath: string;
   eviction: EvictionSettings;
   imageGc: ImageGcSettings;
+  pullVerification: PullVerification;
   /** Of the user namespace of a pod that has one. */
   idsPerPod: number;
   /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
@@ -129,7 +131,9 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     const uses = workers().map((worker) => worker.measureVolumes());
     return (await Promise.all(uses)).flat();
   });
-  const imageGc = new ImageGarbageCollector({ cri, clock, log }, options.imageGc);
+  const records = new PullRecords(join(rootDir, 'image_manager'), options.pullVerification, { clock, log });
+  await records.recover(async (image) => (await cri.images.ImageStatus({ image: { image } })).image ?? undefined);
+  const imageGc = new ImageGarbageCollector({ cri, clock, log, records }, options.imageGc);
   const nodeObject = () => reporter.node ?? { metadata: { name: nodeName } };
   const nodeUsage = () => readNodeUsage(tree, clock.now());
   const signals = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
@@ -156,7 +160,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     object: (uid: string) => podSet?.worker(uid)?.noteObjectChange(),
   };
   const deps = await buildDeps(
-    { ...base, ...parts, wake, metrics, storage, node, pressure: conditions, services: listServices },
+    { ...base, ...parts, wake, metrics, records, storage, node, pressure: conditions, services: listServices },
     timeCgroups(context.metrics, clock, new PodCgroups(tree, log, options.singleProcessOOMKill)),
   );
   const nodeUid = () => reporter.node?.metadata.uid;
@@ -277,6 +281,7 @@ interface DepsInput {
   facts: NodeFacts;
   events: KubeletDeps['events'];
   metrics: KubeletMetrics;
+  records: PullRecords;
   probeMetrics: ProbeMetrics;
   services: KubeletDeps['services'];
   mounts: Mounts;
@@ -318,6 +323,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       cri,
       clock,
       events,
+      records: input.records,
       secret: (pod, name) =>
         objects.secret({ uid: pod.metadata.uid ?? '', namespace: pod.metadata.namespace ?? '' }, name),
     }),

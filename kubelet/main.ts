@@ -7,6 +7,7 @@ import { parseGoDuration } from '../machinery/duration.ts';
 import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { defaultEviction, type EvictionSettings, parseThresholds } from './eviction/thresholds.ts';
 import { checkImageGc, defaultImageGc, type ImageGcSettings } from './images/image-gc.ts';
+import { checkVerification, defaultVerification, type PullVerification } from './images/pull-records.ts';
 import { type KubeletOptions, startKubelet } from './kubelet.ts';
 import { idsPerPodProblem, idsUnit } from './pods/user-namespaces.ts';
 import type { AccessSettings } from './server/client-access.ts';
@@ -95,6 +96,17 @@ const flagTable = {
   'minimum-image-ttl-duration': flag.string('Younger images are not removed.', {
     default: defaultImageGc.imageMinimumGCAge,
   }),
+  'maximum-image-ttl-duration': flag.string('Images that nobody used for so long are removed; 0s for never.', {
+    default: defaultImageGc.imageMaximumGCAge,
+  }),
+  'image-pull-credentials-verification-policy': flag.string(
+    'For which images that are there a pod shows credentials: NeverVerify, NeverVerifyPreloadedImages, ' +
+      'NeverVerifyAllowlistedImages or AlwaysVerify.',
+    { default: defaultVerification },
+  ),
+  'preloaded-images-verification-allowlist': flag.list('Images that NeverVerifyAllowlistedImages is about.', {
+    default: [],
+  }),
   'user-namespaces-ids-per-pod': flag.number(
     'How many ids a pod has that has a user namespace of its own: a multiple of 65536.',
     { default: idsUnit },
@@ -144,6 +156,7 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     cgroupRoot: flags['cgroup-root'],
     eviction: evictionOf(flags),
     imageGc: imageGcOf(flags),
+    pullVerification: verificationOf(flags),
     idsPerPod: flags['user-namespaces-ids-per-pod'],
     staticPodPath: flags['pod-manifest-path'],
     singleProcessOOMKill: flags['single-process-oom-kill'],
@@ -190,11 +203,18 @@ const imageGcOf = (flags: Flags<typeof flagTable>): ImageGcSettings => ({
   imageGCHighThresholdPercent: flags['image-gc-high-threshold'],
   imageGCLowThresholdPercent: flags['image-gc-low-threshold'],
   imageMinimumGCAge: flags['minimum-image-ttl-duration'],
+  imageMaximumGCAge: flags['maximum-image-ttl-duration'],
+});
+
+const verificationOf = (flags: Flags<typeof flagTable>): PullVerification => ({
+  imagePullCredentialsVerificationPolicy: flags['image-pull-credentials-verification-policy'],
+  preloadedImagesVerificationAllowlist: flags['preloaded-images-verification-allowlist'],
 });
 
 function check(flags: Flags<typeof flagTable>): void {
   parseThresholds(evictionOf(flags));
   checkImageGc(imageGcOf(flags));
+  checkVerification(verificationOf(flags));
   const problem = idsPerPodProblem(flags['user-namespaces-ids-per-pod']);
   if (problem) throw new Error(`--user-namespaces-ids-per-pod ${problem}`);
   accessOf(flags);

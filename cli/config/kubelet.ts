@@ -12,6 +12,14 @@ interface Settings {
 
 const text = (field: Field) => field.text();
 const whole = (field: Field) => field.integer();
+const names = (field: Field) =>
+  field
+    .items()
+    .map((name) => {
+      if (name.text().includes(',')) throw name.refuse('must not have any of ,');
+      return name.text();
+    })
+    .join();
 const isOn = (field: Field) => field.boolean();
 
 /** Texts that fit a list of flags. */
@@ -34,6 +42,9 @@ const settings: Settings = {
   imageGCHighThresholdPercent: ['image-gc-high-threshold', whole],
   imageGCLowThresholdPercent: ['image-gc-low-threshold', whole],
   imageMinimumGCAge: ['minimum-image-ttl-duration', text],
+  imageMaximumGCAge: ['maximum-image-ttl-duration', text],
+  imagePullCredentialsVerificationPolicy: ['image-pull-credentials-verification-policy', text],
+  preloadedImagesVerificationAllowlist: ['preloaded-images-verification-allowlist', names],
   userNamespaces: { idsPerPod: ['user-namespaces-ids-per-pod', whole] },
   rotateCertificates: ['rotate-certificates', isOn],
   serverTLSBootstrap: ['rotate-server-certificates', isOn],

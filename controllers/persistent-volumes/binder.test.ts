@@ -207,6 +207,18 @@ describe('what becomes of claims and volumes', () => {
       ['a Warning VolumeMismatch: Cannot bind to requested volume "v": requested PV is too small'],
     ],
     [
+      'the claim names one of another attributes class',
+      { claims: [claim('a', { volumeName: 'v', volumeAttributesClassName: 'gold' })], volumes: [volume('v')] },
+      'a=Pending:v? v=Available',
+      ['a Warning VolumeMismatch: Cannot bind to requested volume "v": volumeAttributesClassName does not match'],
+    ],
+    [
+      'a volume without the access mode that was made for the claim',
+      { claims: [claim('a', { accessModes: ['ReadWriteMany'] })], volumes: [volume('v', refTo('a', ''))] },
+      'a=Pending v=Available:(a)',
+      ['a Normal FailedBinding: no persistent volumes available for this claim and no storage class is set'],
+    ],
+    [
       "the claim names another one's",
       { claims: [claim('a', { volumeName: 'v' })], volumes: [volume('v', refTo('b', ''))] },
       'a=Pending:v? v=Available:(b)',

@@ -4,6 +4,7 @@ import {
   betaStorageProvisioner,
   bindCompleted,
   findMismatch,
+  hasAccessModes,
   hasAnnotation,
   isBoundTo,
   selectedNode,
@@ -103,11 +104,12 @@ const hasClass = (claim: PersistentVolumeClaim) =>
 
 /** The volume kept for the claim, or, if the scheduler has no say in it, the one with the fewest modes, then the smallest. */
 function findVolume(claim: PersistentVolumeClaim, { volumes }: Writes, isDelayed: boolean) {
-  const keptForIt = volumes.byIndex(byClaim, keyOf(claim));
-  const { kept, available } = suitableVolumes(claim, [
-    ...keptForIt,
-    ...volumes.byIndex(byClass, storageClassOf(claim)),
-  ]);
+  const all = [...volumes.byIndex(byClaim, keyOf(claim)), ...volumes.byIndex(byClass, storageClassOf(claim))];
+  // One without the modes is not taken even if it is kept for the claim; the scheduler takes it.
+  const { kept, available } = suitableVolumes(
+    claim,
+    all.filter((volume) => hasAccessModes(volume, claim)),
+  );
   if (kept || isDelayed) return kept;
   const modes = available.map(({ spec }) => spec.accessModes?.length ?? 0);
   return available[modes.indexOf(Math.min(...modes))];

@@ -11,14 +11,18 @@ describe('checkImageGc()', () => {
     [{ imageGCHighThresholdPercent: 101 }, /^imageGCHighThresholdPercent must be between 0 and 100: 101$/],
     [{ imageGCLowThresholdPercent: 85 }, /^imageGCLowThresholdPercent \(85\) must be less than imageGCHigh/],
     [{ imageMinimumGCAge: '2' }, /missing unit in duration/],
+    [{ imageMaximumGCAge: '-1s' }, /^imageMaximumGCAge -1s must not be negative$/],
+    [{ imageMaximumGCAge: '2m' }, /^imageMaximumGCAge 2m must be greater than imageMinimumGCAge 2m0s$/],
   ];
   for (const [more, message] of refused)
     test(JSON.stringify(more), () => assert.throws(() => checkImageGc({ ...defaultImageGc, ...more }), { message }));
 });
 
 /** Two images that nobody uses, one of them pinned, and one in use, on a disk that is never empty. */
-function collector(high: number) {
+function collector(high: number, more = {}) {
   const removed: string[] = [];
+  const kept: string[][] = [];
+  const records = { prune: (ids: ReadonlySet<string>) => void kept.push([...ids]) };
   const image = (id: string, pinned = false) => ({ id, pinned, size: '1', repo_tags: [] });
   const clock = new FakeClock();
   const cri = {
@@ -29,8 +33,8 @@ function collector(high: number) {
     },
     runtime: { ListContainers: async () => ({ containers: [{ image_id: 'used' }] }) },
   } as unknown as CriClient;
-  const settings = { ...defaultImageGc, imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: 0 };
-  return { gc: new ImageGarbageCollector({ cri, clock, log: silentLogger }, settings), removed, clock };
+  const settings = { ...defaultImageGc, imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: 0, ...more };
+  return { gc: new ImageGarbageCollector({ cri, clock, log: silentLogger, records }, settings), removed, kept, clock };
 }
 
 test('images go by the use of the disk, and never where that is 100', async () => {
@@ -58,4 +62,16 @@ test('short of disk, the node keeps only what is in use, or pinned', async () =>
   later.gc.start();
   await later.gc.removeUnused();
   assert.deepEqual(later.removed, ['unused'], 'what was there before the kubelet was not just pulled');
+});
+
+test('what nobody has used for long enough goes, and its record of the pull', async () => {
+  const { gc, removed, kept, clock } = collector(100, { imageMaximumGCAge: '10m' });
+  await gc.collect();
+  await clock.advance(600_000);
+  await gc.collect();
+  assert.deepEqual(removed, [], 'not before the kubelet has seen it unused for so long');
+  await clock.advance(1_000);
+  await gc.collect();
+  assert.deepEqual(removed, ['unused']);
+  assert.deepEqual(kept.at(-1), ['pinned', 'used']);
 });

@@ -6,6 +6,7 @@ import { parseGoDuration } from '../../machinery/duration.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import type { PullRecords } from './pull-records.ts';
 
 const imageGcPeriodMs = 5 * 60_000;
 
@@ -17,24 +18,31 @@ export interface ImageGcSettings {
   imageGCLowThresholdPercent: number;
   /** An image that was just pulled is about to be used. */
   imageMinimumGCAge: string;
+  /** An image that nobody has used for so long goes however much room there is; 0s for never. */
+  imageMaximumGCAge: string;
 }
 
 export const defaultImageGc: ImageGcSettings = {
   imageGCHighThresholdPercent: 85,
   imageGCLowThresholdPercent: 80,
   imageMinimumGCAge: '2m0s',
+  imageMaximumGCAge: '0s',
 };
 
 /** Throws an Error that says what is wrong. */
 export function checkImageGc(settings: ImageGcSettings): void {
-  const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low, imageMinimumGCAge } = settings;
+  const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = settings;
   for (const [name, percent] of Object.entries({ High: high, Low: low })) {
     if (!(percent >= 0 && percent <= 100))
       throw new Error(`imageGC${name}ThresholdPercent must be between 0 and 100: ${percent}`);
   }
   if (low >= high)
     throw new Error(`imageGCLowThresholdPercent (${low}) must be less than imageGCHighThresholdPercent (${high})`);
-  if (parseGoDuration(imageMinimumGCAge) < 0) throw new Error('imageMinimumGCAge must not be negative');
+  const { imageMinimumGCAge: least, imageMaximumGCAge: most } = settings;
+  for (const [name, age] of Object.entries({ imageMinimumGCAge: least, imageMaximumGCAge: most }))
+    if (parseGoDuration(age) < 0) throw new Error(`${name} ${age} must not be negative`);
+  if (parseGoDuration(most) > 0 && parseGoDuration(most) <= parseGoDuration(least))
+    throw new Error(`imageMaximumGCAge ${most} must be greater than imageMinimumGCAge ${least}`);
 }
 
 export interface UnusedImage {
@@ -64,16 +72,23 @@ export class ImageGarbageCollector {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #settings: ImageGcSettings;
+  readonly #records: Pick<PullRecords, 'prune'>;
+  readonly #startMs: number;
   /** Since when each is known, and when it was last in use. */
   #images = new Map<string, { lastUsedMs: number; seenMs: number }>();
   /** Where images lie, once the runtime has said so. */
   #mountPoint: string | undefined;
 
   /** Throws for settings that are none. */
-  constructor(deps: { cri: CriClient; clock: Clock; log: Logger }, settings: ImageGcSettings) {
+  constructor(
+    deps: { cri: CriClient; clock: Clock; log: Logger; records: Pick<PullRecords, 'prune'> },
+    settings: ImageGcSettings,
+  ) {
     checkImageGc(settings);
-    const { cri, clock, log } = deps;
+    const { cri, clock, log, records } = deps;
     this.#settings = settings;
+    this.#records = records;
+    this.#startMs = clock.now();
     this.#cri = cri;
     this.#clock = clock;
     this.#log = log;
@@ -90,11 +105,19 @@ export class ImageGarbageCollector {
     this.#clock.every(imageGcPeriodMs, () => void this.collect().catch(tell));
   }
 
-  /** Notes which images are in use, and removes some when the disk is too full. */
+  /** Notes which images are in use, and removes those that are too old, and some when the disk is too full. */
   async collect(): Promise<void> {
+    const nowMs = this.#clock.now();
     const unused = await this.#findUnused();
+    const maxAgeMs = parseGoDuration(this.#settings.imageMaximumGCAge);
+    // What is there at the start may just have been used.
+    const isOld = ({ lastUsedMs, seenMs }: UnusedImage) =>
+      maxAgeMs > 0 && nowMs - Math.max(lastUsedMs, seenMs, this.#startMs) > maxAgeMs;
+    await this.#remove(unused.filter(isOld), Number.POSITIVE_INFINITY);
     const toFreeBytes = await this.#excessBytes();
-    if (toFreeBytes > 0) await this.#remove(unused, toFreeBytes);
+    const others = unused.filter((one) => !isOld(one));
+    if (toFreeBytes > 0) await this.#remove(others, toFreeBytes);
+    this.#records.prune(new Set(this.#images.keys()), nowMs);
   }
 
   /** Removes every image that nobody uses, and that was not just pulled. */
@@ -108,6 +131,7 @@ export class ImageGarbageCollector {
       this.#log.info({ image: image.id, names: image.repo_tags }, 'removing an unused image');
       try {
         await this.#cri.images.RemoveImage({ image: { image: image.id } });
+        this.#images.delete(image.id);
       } catch (err) {
         // A container may be made of it by now; the others are still worth removing.
         this.#log.warn({ err, image: image.id }, 'an image could not be removed');

@@ -42,13 +42,13 @@ test('credentials go by registry, the most specific first', () => {
     'r.example.com/team': { username: 'team', password: 't' },
     '*.wild.example': { username: 'w', password: 'w' },
   });
-  const users = (image: string) => findCredentials(image, [secret]).map((c) => c.username);
+  const users = (image: string) => findCredentials(image, [secret]).map((c) => c.auth.username);
   assert.deepEqual(users('nginx'), ['hub']);
   assert.deepEqual(users('r.example.com/team/app:1'), ['team', 'user']);
   assert.deepEqual(users('r.example.com/other/app:1'), ['user']);
   assert.deepEqual(users('a.wild.example/app'), ['w']);
   assert.deepEqual(users('elsewhere.example/app'), []);
-  assert.equal(findCredentials('r.example.com/x', [secret])[0]?.password, 'pass:word');
+  assert.equal(findCredentials('r.example.com/x', [secret])[0]?.auth.password, 'pass:word');
   assert.deepEqual(findCredentials('nginx', [{ metadata: {}, data: { '.dockerconfigjson': 'bm90IGpzb24=' } }]), []);
 });
 

@@ -43,3 +43,11 @@ export function registryOf(image: string): string {
   const first = image.slice(0, Math.max(0, slash));
   return slash >= 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
 }
+
+/** The whole name without tag and digest, Docker Hub's short names spelled out. */
+export function fullNameOf(image: string): string {
+  const registry = registryOf(image);
+  const rest = image.startsWith(`${registry}/`) ? image.slice(registry.length + 1) : image;
+  const path = rest.split('@')[0]!.split(':')[0]!;
+  return `${registry}/${registry === 'docker.io' && !path.includes('/') ? 'library/' : ''}${path}`;
+}

@@ -13,13 +13,15 @@ import { isRpcError } from '../../proto/promise-client.ts';
 import { BackOff } from '../pods/back-off.ts';
 import { eventTarget, uidOf } from '../pods/pod-text.ts';
 import { StartError } from '../pods/start-error.ts';
-import { findCredentials } from './credentials.ts';
+import { type Credentials, findCredentials } from './credentials.ts';
 import { applyDefaultTag } from './image-name.ts';
+import type { PullRecords } from './pull-records.ts';
 
 export interface ImagePullerDeps {
   cri: CriClient;
   clock: Clock;
   events: EventRecorder;
+  records: PullRecords;
   /** Undefined for a secret that does not exist. */
   secret(pod: Pod, name: string): Promise<Secret | undefined>;
 }
@@ -43,14 +45,15 @@ export class ImagePuller {
 
   /** The image of a container, pulled if need be. Throws StartError. */
   async ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<FoundImage> {
-    const { events } = this.#deps;
+    const { events, records } = this.#deps;
     const asked = container.image ?? '';
     const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
       events.event(eventTarget(pod, container.name), type, reason, message);
     const name = this.#parse(asked, tell);
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.#find(name);
-    if (present) {
+    const secrets = async () => (await this.#credentials(pod, name)).map(({ secret }) => secret);
+    if (present && (await records.mayUse(name, present.id, secrets))) {
       tell('Normal', 'Pulled', `Container image "${asked}" already present on machine and can be accessed by the pod`);
       return { image: present, name };
     }
@@ -98,7 +101,7 @@ export class ImagePuller {
       tell(type: 'Normal' | 'Warning', reason: string, message: string): void;
     },
   ): Promise<Image> {
-    const { clock } = this.#deps;
+    const { clock, records } = this.#deps;
     const { name, signal, tell } = options;
     const asked = container.image ?? '';
     const key = `${uidOf(pod)}_${asked}`;
@@ -114,9 +117,11 @@ export class ImagePuller {
     tell('Normal', 'Pulling', `Pulling image "${asked}"`);
     const startMs = clock.monotonicMs();
     try {
-      const ref = await this.#pullWithCredentials(pod, name, signal);
+      records.begin(name);
+      const { ref, used } = await this.#pullWithCredentials(pod, name, signal);
       const image = (await this.#find(ref)) ?? (await this.#find(name));
       if (!image) throw new Error(`image ${JSON.stringify(name)} is not there after its pull`);
+      records.pulled(name, image.id, used?.secret);
       const tookMs = clock.monotonicMs() - startMs;
       this.#pullingMs.set(uidOf(pod), this.pullingMs(uidOf(pod)) + tookMs);
       const took = formatPull(tookMs);
@@ -125,6 +130,7 @@ export class ImagePuller {
       this.#failures.delete(key);
       return image;
     } catch (err) {
+      records.failed(name);
       signal.throwIfAborted();
       const message = isRpcError(err) ? err.details : (err as Error).message;
       tell('Warning', 'Failed', `Failed to pull image "${asked}": ${message}`);
@@ -137,7 +143,21 @@ export class ImagePuller {
   }
 
   /** Tries each credential that fits, and none when none does. */
-  async #pullWithCredentials(pod: Pod, name: string, signal: AbortSignal): Promise<string> {
+  async #pullWithCredentials(pod: Pod, name: string, signal: AbortSignal) {
+    const credentials = await this.#credentials(pod, name);
+    let failure: unknown;
+    for (const used of credentials.length > 0 ? credentials : [undefined]) {
+      try {
+        const request = { image: { image: name }, ...(used ? { auth: used.auth } : {}) };
+        return { ref: (await this.#deps.cri.images.PullImage(request, { signal })).image_ref, used };
+      } catch (err) {
+        failure = err;
+      }
+    }
+    throw failure;
+  }
+
+  async #credentials(pod: Pod, name: string): Promise<Credentials[]> {
     const names = (pod.spec.imagePullSecrets ?? []).map((s) => s.name ?? '');
     const secrets = await Promise.all(names.map((secret) => this.#deps.secret(pod, secret)));
     const missing = names.filter((secret, i) => secret !== '' && !secrets[i]);
@@ -145,21 +165,11 @@ export class ImagePuller {
       const text = `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`;
       this.#deps.events.event(eventTarget(pod), 'Warning', 'FailedToRetrieveImagePullSecret', text);
     }
-    const credentials = findCredentials(
+    return findCredentials(
       name,
       secrets.filter((s) => s !== undefined),
     );
-    let failure: unknown;
-    for (const auth of credentials.length > 0 ? credentials : [undefined]) {
-      try {
-        const request = { image: { image: name }, ...(auth ? { auth } : {}) };
-        return (await this.#deps.cri.images.PullImage(request, { signal })).image_ref;
-      } catch (err) {
-        failure = err;
-      }
-    }
-    throw failure;
   }
 }
 
-const formatPull = (ms: number) => (ms < 1000 ? `${Math.trunc(ms)}ms` : formatGoDuration(Math.trunc(ms)));
+const formatPull = (ms: number) => (ms >= 1 && ms < 1000 ? `${Math.trunc(ms)}ms` : formatGoDuration(Math.trunc(ms)));

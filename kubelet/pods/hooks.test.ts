@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { LifecycleHandler } from '../../api/core/pod/probe.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import type { EventRecorder } from '../../client/events.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { runHook } from './hooks.ts';
@@ -13,8 +14,17 @@ const pod: Pod = { metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec: { c
 
 test('how a hook fails is what the container waits with', async () => {
   const answer = { exit_code: 3, stdout: Buffer.from('out'), stderr: Buffer.from('err') };
-  const deps = { cri: { runtime: { ExecSync: async () => answer } } as unknown as CriClient, clock: new FakeClock() };
-  const server = createServer((_, res) => res.writeHead(500).end());
+  const told: string[] = [];
+  const deps = {
+    cri: { runtime: { ExecSync: async () => answer } } as unknown as CriClient,
+    clock: new FakeClock(),
+    events: { event: (_: unknown, ...words: string[]) => told.push(words.join(' ')) } as unknown as EventRecorder,
+  };
+  const credentials: unknown[] = [];
+  const server = createServer((req, res) => {
+    credentials.push(req.headers.authorization);
+    res.writeHead(500).end();
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -26,7 +36,12 @@ test('how a hook fails is what the container waits with', async () => {
       podIp: '127.0.0.1',
       signal: new AbortController().signal,
     });
-  await run({ httpGet: { port, path: '/' } });
+  const httpHeaders = [{ name: 'Authorization', value: 'secret' }];
+  await run({ httpGet: { port, path: '/', httpHeaders } });
+  await run({ httpGet: { port, path: '/', httpHeaders, scheme: 'HTTPS' } });
+  assert.deepEqual(credentials, ['secret', undefined]);
+  const fallback = `request to HTTPS lifecycle hook 127.0.0.1:${port} got HTTP response, retry with HTTP succeeded`;
+  assert.deepEqual(told, [`Warning LifecycleHTTPFallback ${fallback}`]);
   server.close();
   await once(server, 'close');
   const who = 'for Container "app" in Pod "p_ns(u)" failed - error:';
@@ -49,7 +64,7 @@ test('an HTTP hook without an answer ends when it is told to, also after the hea
   for (const path of ['/silent', '/headers']) {
     const stop = new AbortController();
     const hook = runHook(
-      { cri: {} as CriClient, clock: new FakeClock() },
+      { cri: {} as CriClient, clock: new FakeClock(), events: {} as EventRecorder },
       { httpGet: { port, path } },
       { pod, container: { name: 'app' }, containerId: 'c', podIp: '127.0.0.1', signal: stop.signal },
     );

@@ -2,11 +2,12 @@
 import type { Container } from '../../api/core/pod/container.ts';
 import type { LifecycleHandler } from '../../api/core/pod/probe.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
-import { describeFailure, headersOf, httpGet, urlOf } from '../probes/http-probe.ts';
+import { describeFailure, headersOf, httpGet, isPlainAnswer, urlOf } from '../probes/http-probe.ts';
 import { resolvePort } from '../probes/probe-result.ts';
-import { describePod } from './pod-text.ts';
+import { describePod, eventTarget } from './pod-text.ts';
 
 export interface HookTarget {
   pod: Pod;
@@ -21,7 +22,7 @@ const httpTimeoutMs = 3_600_000;
 
 /** Runs a hook to its end. Throws when it fails, in the words that a container waits with for its restart. */
 export async function runHook(
-  deps: { cri: CriClient; clock: Clock },
+  deps: { cri: CriClient; clock: Clock; events: EventRecorder },
   hook: LifecycleHandler,
   target: HookTarget,
 ): Promise<void> {
@@ -38,12 +39,24 @@ export async function runHook(
     throw new Error(`Exec lifecycle hook ([${words}]) ${failed} ${problem}, message: ${output}`);
   }
   if (hook.httpGet) {
-    const url = urlOf(hook.httpGet, resolvePort(hook.httpGet.port, container), podIp);
+    const port = resolvePort(hook.httpGet.port, container);
+    const url = urlOf(hook.httpGet, port, podIp);
+    const options = { url, headers: headersOf(hook.httpGet, 'kube-lifecycle/1.36'), clock, signal };
     // Any answer will do, also one that tells of a failure.
-    const headers = headersOf(hook.httpGet, 'kube-lifecycle/1.36');
-    await httpGet({ url, headers, timeoutMs: httpTimeoutMs, clock, signal }).catch((err) => {
-      throw new Error(`HTTP lifecycle hook (${hook.httpGet!.path}) ${failed} ${describeFailure(url, err)}`);
-    });
+    const ask = (more = {}) =>
+      httpGet({ ...options, ...more, timeoutMs: httpTimeoutMs }).then(
+        () => undefined,
+        (err: Error) => err,
+      );
+    const problem = await ask();
+    if (problem) {
+      const { authorization: _, ...headers } = options.headers;
+      const plain = { url: urlOf({ ...hook.httpGet, scheme: 'HTTP' }, port, podIp), headers };
+      if (!isPlainAnswer(problem) || (await ask(plain)))
+        throw new Error(`HTTP lifecycle hook (${hook.httpGet.path}) ${failed} ${describeFailure(url, problem)}`);
+      const message = `request to HTTPS lifecycle hook ${url.hostname}:${port} got HTTP response, retry with HTTP succeeded`;
+      deps.events.event(eventTarget(pod), 'Warning', 'LifecycleHTTPFallback', message);
+    }
     return;
   }
   if (hook.sleep) {

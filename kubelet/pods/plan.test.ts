@@ -191,6 +191,26 @@ const cases: Case[] = [
     failed: { 'app-0': 'LivenessProbe' },
     want: { stop: ['Container app failed liveness probe, will be restarted'] },
   },
+  {
+    name: 'a startup failure of what is not started again',
+    spec: { restartPolicy: 'Never' },
+    containers: [{ name: 'app' }],
+    failed: { 'app-0': 'StartupProbe' },
+    want: { stop: ['Container app failed startup probe'] },
+  },
+  {
+    name: 'a liveness failure of a sidecar',
+    spec: { initContainers: [{ ...init('s'), restartPolicy: 'Always' }], restartPolicy: 'Never' },
+    containers: [{ name: 's' }, { name: 'app' }],
+    failed: { 's-0': 'LivenessProbe' },
+    want: { stop: ['Init container s failed liveness probe'] },
+  },
+  {
+    name: 'init containers whose records are gone, and one that runs after them',
+    spec: { initContainers: [init('i1'), { ...init('s'), restartPolicy: 'Always' }, init('i2')] },
+    containers: [{ name: 'i2' }],
+    want: { start: ['s'] },
+  },
   ...(['Never', 'OnFailure'] as const).map((restartPolicy) => ({
     name: `${restartPolicy} restarts what was stopped for another image`,
     spec: { restartPolicy },

@@ -126,18 +126,15 @@ function planInit({ pod, state, hasStarted }: PlanInput): { start: string[]; don
   const start: string[] = [];
   for (const container of initContainersOf(pod)) {
     const latest = currentContainer(state, container.name);
+    // Once those after it have begun it had its turn, even where nothing tells of it any more.
+    const isPast = over || hasLaterBegun(pod, state, container);
     if (isSidecar(container)) {
-      if (latest && isRunning(latest)) {
-        if (!over && !hasStarted(latest)) return { start, done: false };
-        continue;
-      }
-      start.push(container.name);
-      // One that crashes later does not hold up those after it, which have begun.
-      if (over || (latest && hasLaterBegun(pod, state, container))) continue;
-      return { start, done: false };
+      const runs = latest !== undefined && isRunning(latest);
+      if (!runs) start.push(container.name);
+      if (!isPast && !(runs && hasStarted(latest))) return { start, done: false };
+      continue;
     }
-    if (over) continue;
-    if (latest && hasExited(latest) && latest.exit_code === 0) continue;
+    if (isPast || (latest && hasExited(latest) && latest.exit_code === 0)) continue;
     if (!latest || !isRunning(latest)) start.push(container.name);
     return { start, done: false };
   }
@@ -158,11 +155,15 @@ function planStops({ pod, state, failedProbe, needsResizeRestart }: PlanInput): 
     const { name } = container;
     const probe = failedProbe(id);
     const noted = latest.annotations[runtimeAnnotations.hash];
-    if (probe) {
+    const who = `${isSidecar(container) ? 'Init container' : 'Container'} ${name}`;
+    // Of a sidecar that goes without saying.
+    const again = isSidecar(container) ? '' : ', will be restarted';
+    if (noted !== undefined && noted !== hashContainer(container)) {
+      stops.push({ id, name, reason: 'Changed', message: `${who} definition changed${again}` });
+    } else if (probe) {
       const kind = probe === 'LivenessProbe' ? 'liveness' : 'startup';
-      stops.push({ id, name, reason: probe, message: `Container ${name} failed ${kind} probe, will be restarted` });
-    } else if (noted !== undefined && noted !== hashContainer(container)) {
-      stops.push({ id, name, reason: 'Changed', message: `Container ${name} definition changed, will be restarted` });
+      const isFinal = (container.restartPolicy ?? pod.spec.restartPolicy) === 'Never';
+      stops.push({ id, name, reason: probe, message: `${who} failed ${kind} probe${isFinal ? '' : again}` });
     } else if (needsResizeRestart?.(id)) {
       stops.push({ id, name, reason: 'Changed', message: `Container ${name} resize requires restart` });
     }

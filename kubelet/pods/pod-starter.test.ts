@@ -63,7 +63,7 @@ describe('a sandbox', () => {
       settings: {
         podLogsDir: dir,
         seccompDir: dir,
-        dns: { clusterDns: '', clusterDomain: 'c', node: { servers: [], searches: [], options: [] } },
+        dns: { clusterDns: '10.96.0.10', clusterDomain: 'c', node: { servers: [], searches: [], options: [] } },
       },
     } as unknown as KubeletDeps;
     const runtime = new PodRuntime(cri, 'u', []);

@@ -9,6 +9,7 @@ import type { ContainerStatus, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
+import type { Warn } from '../spec/dns.ts';
 import { ContainerConfigError } from '../spec/environment.ts';
 import { renderHostNetworkHosts, renderPodHosts } from '../spec/hosts-file.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
@@ -138,18 +139,18 @@ export class PodStarter {
     const [last] = this.#runtime.state.sandboxes;
     if (last) await cri.runtime.StopPodSandbox({ pod_sandbox_id: last.id });
     const attempt = last ? (last.metadata?.attempt ?? 0) + 1 : 0;
+    const warn: Warn = (reason, message) => events.event(eventTarget(pod), 'Warning', reason, message);
     try {
       mkdirSync(podLogDir(settings.podLogsDir, pod), { recursive: true });
       const handler = await this.#handlerOf(pod);
       if (hasOwnUsers) await this.#requireUserNamespaces(handler);
-      const request = { config: this.#sandboxConfig(pod, attempt), runtime_handler: handler };
+      const request = { config: this.#sandboxConfig(pod, attempt, warn), runtime_handler: handler };
       const { pod_sandbox_id } = await cri.runtime.RunPodSandbox(request);
       this.#runtime.addSandbox(pod_sandbox_id);
     } catch (err) {
       if (await this.#findMade().catch(() => false)) return;
       if (hasOwnUsers) metrics.countUserNamespace('failed');
-      const message = `Failed to create pod sandbox: ${describeRpcError(err)}`;
-      events.event(eventTarget(pod), 'Warning', 'FailedCreatePodSandBox', message);
+      warn('FailedCreatePodSandBox', `Failed to create pod sandbox: ${describeRpcError(err)}`);
       throw err;
     }
     await this.#runtime.refresh();
@@ -177,10 +178,10 @@ export class PodStarter {
     return readySandbox(this.#runtime.state) !== undefined;
   }
 
-  #sandboxConfig(pod: Pod, attempt: number): Init<PodSandboxConfig> {
+  #sandboxConfig(pod: Pod, attempt: number, warn: Warn = () => undefined): Init<PodSandboxConfig> {
     const cgroupParent = this.#deps.cgroups.create(pod);
     const userNamespace = this.#deps.userNamespaces.of(pod);
-    return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent, userNamespace });
+    return buildSandboxConfig(pod, this.#deps.settings, { attempt, cgroupParent, userNamespace, warn });
   }
 
   /**

@@ -87,9 +87,17 @@ async function follow(options: HttpRequestOptions, left: number): Promise<ProbeR
 
 /** Why there was no answer, in the words of Go's client. */
 export function describeFailure(url: URL, err: Error): string {
-  const why = err.message === timedOut ? timedOut : describeDialError(err, `${url.hostname}:${portOf(url)}`);
+  const why =
+    err.message === timedOut
+      ? timedOut
+      : isPlainAnswer(err)
+        ? 'http: server gave HTTP response to HTTPS client'
+        : describeDialError(err, `${url.hostname}:${portOf(url)}`);
   return `Get "${showUrl(url)}": ${why}`;
 }
+
+/** A server that was asked over TLS answered without. */
+export const isPlainAnswer = (err: unknown) => err instanceof Error && err.message.includes('wrong version number');
 
 const portOf = (url: URL) => url.port || (url.protocol === 'https:' ? '443' : '80');
 // The port is shown even where it is the scheme's own.

@@ -4,6 +4,7 @@ import { formatGoDuration } from '../../machinery/duration.ts';
 import type { CredentialOptions, ServerCertificateOptions } from '../certificates/node-certificates.ts';
 import type { EvictionSettings } from '../eviction/thresholds.ts';
 import type { ImageGcSettings } from '../images/image-gc.ts';
+import type { PullVerification } from '../images/pull-records.ts';
 import { defaultMaxBytes, defaultMaxFiles } from '../logs/log-rotator.ts';
 import { leaseSeconds } from '../node/node-reporter.ts';
 import { maxPods } from '../node/node-status.ts';
@@ -23,6 +24,7 @@ export interface KubeletSettings {
   staticPodPath: string;
   eviction: EvictionSettings;
   imageGc: ImageGcSettings;
+  pullVerification: PullVerification;
   idsPerPod: number;
   singleProcessOOMKill: boolean | undefined;
 }
@@ -73,6 +75,7 @@ export function describeConfig(settings: KubeletSettings): object {
       containerLogMaxFiles: defaultMaxFiles,
       userNamespaces: { idsPerPod: settings.idsPerPod },
       ...settings.imageGc,
+      ...settings.pullVerification,
       ...settings.eviction,
       nodeLeaseDurationSeconds: leaseSeconds,
       maxPods,

@@ -1,7 +1,7 @@
 // Name resolution in a pod: the resolv.conf its DNS policy asks for.
 // https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/ Upstream: pkg/kubelet/network/dns.
 import type { Pod } from '../../api/core/pod.ts';
-import { isHostNetwork } from '../pods/pod-text.ts';
+import { describePod, isHostNetwork } from '../pods/pod-text.ts';
 
 export interface ResolverConfig {
   servers: string[];
@@ -42,12 +42,25 @@ const mergeOptions = (base: readonly string[], more: readonly string[]) => [
   ...new Map([...base, ...more].map((option) => [option.split(':')[0]!, option])).values(),
 ];
 
-export function buildDnsConfig(pod: Pod, settings: DnsSettings): ResolverConfig {
-  const base = chooseBase(pod, settings);
+/** Hears what the pod asked for and does not get: reason and message of an event. */
+export type Warn = (reason: string, message: string) => void;
+
+export function buildDnsConfig(pod: Pod, settings: DnsSettings, warn: Warn): ResolverConfig {
+  const base = chooseBase(pod, settings, warn);
   const own = pod.spec.dnsConfig ?? {};
+  const allServers = unique([...base.servers, ...(own.nameservers ?? [])]);
+  const servers = allServers.slice(0, maxServers);
+  const allSearches = unique([...base.searches, ...(own.searches ?? [])]);
+  const searches = fitSearches(allSearches);
+  const omitted = (limit: string, what: string, line: string) =>
+    warn('DNSConfigForming', `${limit} limits were exceeded, some ${what} have been omitted, the applied ${line}`);
+  if (servers.length < allServers.length)
+    omitted('Nameserver', 'nameservers', `nameserver line is: ${servers.join(' ')}`);
+  if (searches.length < allSearches.length)
+    omitted('Search Line', 'search paths', `search line is: ${searches.join(' ')}`);
   return {
-    servers: unique([...base.servers, ...(own.nameservers ?? [])]).slice(0, maxServers),
-    searches: fitSearches(unique([...base.searches, ...(own.searches ?? [])])),
+    servers,
+    searches,
     options: mergeOptions(
       base.options,
       (own.options ?? []).map(({ name = '', value }) => (value ? `${name}:${value}` : name)),
@@ -62,11 +75,16 @@ function fitSearches(all: readonly string[]): string[] {
   return fit;
 }
 
-function chooseBase(pod: Pod, { clusterDns, clusterDomain, node }: DnsSettings): ResolverConfig {
+function chooseBase(pod: Pod, { clusterDns, clusterDomain, node }: DnsSettings, warn: Warn): ResolverConfig {
   const policy = pod.spec.dnsPolicy ?? 'ClusterFirst';
   if (policy === 'None') return { servers: [], searches: [], options: [] };
   const isCluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !isHostNetwork(pod));
-  if (!isCluster || !clusterDns) return node;
+  if (!isCluster) return node;
+  if (!clusterDns) {
+    const why = 'kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy.';
+    warn('MissingClusterDNS', `pod: "${describePod(pod)}". ${why} Falling back to "Default" policy.`);
+    return node;
+  }
   const domains = [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
   return { servers: [clusterDns], searches: [...domains, ...node.searches], options: clusterOptions };
 }

@@ -47,7 +47,32 @@ const cases: { name: string; spec: Partial<Pod['spec']>; want: object }[] = [
 
 describe('buildDnsConfig', () => {
   for (const { name, spec, want } of cases)
-    test(name, () => assert.deepEqual(buildDnsConfig(podOf(spec), settings), want));
+    test(name, () =>
+      assert.deepEqual(
+        buildDnsConfig(podOf(spec), settings, () => undefined),
+        want,
+      ),
+    );
+});
+
+test('what of the resolver configuration a pod does not get is told', () => {
+  const told = (spec: Partial<Pod['spec']>, more = {}) => {
+    const out: string[] = [];
+    buildDnsConfig(podOf(spec), { ...settings, ...more }, (...words) => out.push(words.join(' ')));
+    return out;
+  };
+  const none = (dnsConfig: object) => ({ dnsPolicy: 'None' as const, dnsConfig });
+  assert.deepEqual(told({}), []);
+  assert.deepEqual(told(none({ nameservers: ['1.1.1.1', '2.2.2.2', '1.1.1.1', '3.3.3.3', '4.4.4.4'] })), [
+    'DNSConfigForming Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 1.1.1.1 2.2.2.2 3.3.3.3',
+  ]);
+  assert.deepEqual(told(none({ searches: ['a.b', 'a'.repeat(254)] })), [
+    'DNSConfigForming Search Line limits were exceeded, some search paths have been omitted, the applied search line is: a.b',
+  ]);
+  assert.deepEqual(told({}, { clusterDns: '' }), [
+    'MissingClusterDNS pod: "p_ns()". kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.',
+  ]);
+  assert.deepEqual(told({ hostNetwork: true }, { clusterDns: '' }), []);
 });
 
 test('options of the node may stand in several lines', () => {

@@ -7,7 +7,7 @@ import type { Init } from '../../proto/message.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
 import { containersOf, initContainersOf, isHostNetwork, uidOf } from '../pods/pod-text.ts';
 import { runtimeLabels } from '../pods/runtime-state.ts';
-import { buildDnsConfig, type DnsSettings } from './dns.ts';
+import { buildDnsConfig, type DnsSettings, type Warn } from './dns.ts';
 import { sandboxHostname } from './hosts-file.ts';
 import { cpuPeriodUs, quotaOfMilliCpu, sharesOfMilliCpu } from './resources.ts';
 import { sandboxSecurity } from './security.ts';
@@ -21,7 +21,7 @@ export interface NodeSettings {
 export function buildSandboxConfig(
   pod: Pod,
   node: NodeSettings,
-  options: { attempt: number; cgroupParent: string; userNamespace: Init<UserNamespace> },
+  options: { attempt: number; cgroupParent: string; userNamespace: Init<UserNamespace>; warn: Warn },
 ): Init<PodSandboxConfig> {
   const { name = '', namespace = '', labels, annotations } = pod.metadata;
   const uid = uidOf(pod);
@@ -29,7 +29,7 @@ export function buildSandboxConfig(
     metadata: { name, namespace, uid, attempt: options.attempt },
     hostname: sandboxHostname(pod, node.dns.clusterDomain),
     log_directory: podLogDir(node.podLogsDir, pod),
-    dns_config: buildDnsConfig(pod, node.dns),
+    dns_config: buildDnsConfig(pod, node.dns, options.warn),
     port_mappings: isHostNetwork(pod) ? [] : portMappings(pod),
     labels: {
       ...labels,

@@ -68,6 +68,13 @@ const cases: Case[] = [
     statuses: { i: { state: ended(1) }, a: { state: { waiting: {} } } },
     want: 'Failed',
   },
+  {
+    name: 'an init container that is tried again in a new sandbox, after containers of the one before',
+    policy: 'Always',
+    init: { name: 'i' },
+    statuses: { i: { state: ended(1) }, a: { state: ended(137) } },
+    want: 'Pending',
+  },
   { name: 'one that runs', policy: 'Never', statuses: { a: { state: running } }, want: 'Running' },
 ];
 

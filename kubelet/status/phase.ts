@@ -51,8 +51,9 @@ function countInit(pod: Pod, byName: Map<string, ContainerStatus>): { pending: n
   for (const container of initContainersOf(pod).filter((c) => !isSidecar(c))) {
     const status = byName.get(container.name);
     const ended = status?.state?.terminated ?? (status?.state?.waiting ? status.lastState?.terminated : undefined);
-    if (!ended) out.pending++;
-    else if (ended.exitCode !== 0 && !restarts(pod, container, ended)) out.failed++;
+    if (ended?.exitCode === 0 || ended?.reason === restartingAll) continue;
+    if (!ended || shouldRestart(pod, container, ended.exitCode)) out.pending++;
+    else out.failed++;
   }
   return out;
 }

@@ -2,20 +2,22 @@
 // https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
 import { chmod, chown, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { quantityValue } from '../../machinery/quantity.ts';
-import type { VolumePlugin } from './plugin.ts';
+import { podResources } from '../spec/sandbox-config.ts';
+import type { VolumeContext, VolumePlugin } from './plugin.ts';
 
 export const emptyDirPlugin: VolumePlugin = {
   name: 'kubernetes.io~empty-dir',
   handles: ({ volume }) => volume.emptyDir !== undefined,
   isLive: false,
   isReadOnly: false,
-  async setUp({ volume, diskDir, fsGroup, mounts }) {
-    const { medium = '', sizeLimit } = volume.emptyDir!;
+  async setUp(context) {
+    const { volume, diskDir, fsGroup, mounts } = context;
+    const { medium = '' } = volume.emptyDir!;
     if (medium !== '' && medium !== 'Memory')
       throw new Error(`medium ${JSON.stringify(medium)} is not supported by this kubelet`);
     const mode = fsGroup === undefined ? 0o777 : 0o2777;
     if (medium === 'Memory') {
-      const size = sizeLimit === undefined ? 0 : quantityValue(sizeLimit);
+      const size = memorySize(context);
       const owner = fsGroup === undefined ? '' : `,gid=${fsGroup}`;
       // The root of a tmpfs is sticky.
       const sticky = (mode | 0o1000).toString(8);
@@ -24,6 +26,20 @@ export const emptyDirPlugin: VolumePlugin = {
     return diskDir;
   },
 };
+
+/**
+ * In bytes; 0 for as much as the kernel gives. No more than the volume's limit, the pod's, and what the node has for
+ * pods: who fills it could not use more. KEP-1967.
+ */
+function memorySize({ volume, pod, allocatable }: VolumeContext): number {
+  const bounds = [
+    quantityValue(volume.emptyDir?.sizeLimit),
+    Number(podResources(pod).memory_limit_in_bytes ?? 0),
+    quantityValue(allocatable.memory),
+  ];
+  const least = Math.min(...bounds.filter((bytes) => bytes > 0));
+  return Number.isFinite(least) ? least : 0;
+}
 
 /**
  * The folder appears with its owner and mode, and is then the pod's: who starts again after a crash

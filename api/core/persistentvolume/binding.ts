@@ -70,6 +70,9 @@ export function hasAccessModes(volume: PersistentVolume, claim: PersistentVolume
   return (claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode));
 }
 
+const hasAttributes = (volume: PersistentVolume, claim: PersistentVolumeClaim) =>
+  (volume.spec.volumeAttributesClassName ?? '') === (claim.spec.volumeAttributesClassName ?? '');
+
 // A volume does not change, and is held against many nodes.
 const matchers = new WeakMap<object, (node: Node) => boolean>();
 
@@ -89,15 +92,15 @@ export function findMismatch(volume: PersistentVolume, claim: PersistentVolumeCl
     return 'requested PV is too small';
   }
   if (storageClassOf(volume) !== storageClassOf(claim)) return 'storageClassName does not match';
+  if (!hasAttributes(volume, claim)) return 'volumeAttributesClassName does not match';
   if (volumeModeOf(volume) !== volumeModeOf(claim)) return 'incompatible volumeMode';
   return hasAccessModes(volume, claim) ? undefined : 'incompatible accessMode';
 }
 
 /** Whether a volume that nobody has may become the claim's. */
 export function isAvailableFor(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
-  const { selector, volumeAttributesClassName = '' } = claim.spec;
+  const { selector } = claim.spec;
   if (volume.spec.claimRef || volume.status?.phase !== 'Available') return false;
-  if (volumeAttributesClassName !== (volume.spec.volumeAttributesClassName ?? '')) return false;
   if (selector && !matchesLabelSelector(selector, volume.metadata.labels)) return false;
   return findMismatch(volume, claim) === undefined;
 }
@@ -106,7 +109,7 @@ export function isAvailableFor(volume: PersistentVolume, claim: PersistentVolume
 function isKeptFor(volume: PersistentVolume, claim: PersistentVolumeClaim): boolean {
   if (!isBoundTo(volume, claim) || volume.metadata.deletionTimestamp) return false;
   if (volumeModeOf(volume) !== volumeModeOf(claim)) return false;
-  if ((claim.spec.volumeAttributesClassName ?? '') !== (volume.spec.volumeAttributesClassName ?? '')) return false;
+  if (!hasAttributes(volume, claim)) return false;
   return compareQuantities(volume.spec.capacity?.storage, claim.spec.resources?.requests?.storage) >= 0;
 }
 
