@@ -50,6 +50,11 @@ test('canonicalQuantity keeps the suffix family and takes the largest suffix wit
     ['-1Gi', '-1Gi'],
     ['12E', '12E'],
     ['1000E', '1e21'],
+    // Digits that decide nothing are not computed with, however many they are.
+    [`${'0'.repeat(1_000_000)}7.5${'0'.repeat(1_000_000)}`, '7500m'],
+    [`0.${'0'.repeat(1_000_000)}1`, '1n'],
+    [`1${'0'.repeat(1_000_000)}e-64`, '10e63'],
+    [`${'9'.repeat(1_000_000)}Ki`, '9223372036854775807'],
     ['0.000000000001Ki', '2n'],
     ['9223372036854775807Ki', '9223372036854775807'],
     ['9Ei', '9223372036854775807'],

@@ -23,13 +23,17 @@ const quantityPattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:([eE][+-]?\d+)|(Ki|Mi|Gi|Ti
 const exponentLimit = 64;
 const maxDecimalNanos = 10n ** BigInt(exponentLimit) * nanosPerUnit;
 
+/** Digits beyond decide nothing: so large a number is capped, so fine a fraction rounded up. */
+const digitLimit = 200;
+
 /** Reads a quantity; undefined if the text is none. */
 export function parseQuantity(text: string): Quantity | undefined {
   const match = quantityPattern.exec(text.trim());
   if (!match) return undefined;
-  const [, sign, whole = '', fraction = '', exponentPart, suffix = ''] = match;
-  if (whole === '' && fraction === '') return undefined;
-  const digits = BigInt(whole + fraction);
+  const [, sign, whole = '', written = '', exponentPart, suffix = ''] = match;
+  if (whole === '' && written === '') return undefined;
+  const fraction = written.slice(0, digitLimit) + (/[1-9]/.test(written.slice(digitLimit)) ? '1' : '');
+  const digits = BigInt(whole.replace(/^0+/, '').slice(0, digitLimit) + fraction);
   let format: QuantityFormat = 'DecimalSI';
   let power = 9 - fraction.length;
   let factor = 1n;
