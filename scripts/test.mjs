@@ -20,6 +20,7 @@ const total = { passed: 0, failed: 0 };
 const fuzzMs = Number(process.env.K8TS_FUZZ_SECONDS ?? 60) * 1000;
 const timeoutsMs = {
   unit: 120_000,
+  integration: 600_000,
   fuzz: 300_000 + fuzzMs,
   simulation: 300_000 + fuzzMs,
   robustness: 300_000 + fuzzMs,

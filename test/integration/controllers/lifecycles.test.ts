@@ -12,15 +12,18 @@ const skip = needsRoot || noRecordings;
 
 /** Side by side. */
 const inNamespaces = [
-  'job-success job-backofflimit job-onfailure-backofflimit job-deadline job-indexed job-podfailurepolicy',
+  'job-success job-backofflimit job-onfailure-backofflimit job-indexed job-podfailurepolicy',
   'deployment-progress-deadline deployment-scale-pause-recreate deployment-replicafailure',
   'daemonset statefulset cronjob pdb-eviction service-endpoints namespace-terminating',
 ]
   .join(' ')
   .split(' ');
 
-/** One after the other: all pods feel what happens to the node, or what it has left. */
-const onTheNode = ['resize-deferred preemption', 'node-object taint-noschedule taint-noexecute kubelet-stopped']
+/** One after the other: all pods feel what happens to the node, or what it has left; and a pod has to begin within three seconds. */
+const onTheNode = [
+  'job-deadline resize-deferred preemption',
+  'node-object taint-noschedule taint-noexecute kubelet-stopped',
+]
   .join(' ')
   .split(' ');
 
