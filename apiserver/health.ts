@@ -54,14 +54,19 @@ export interface Readiness {
   etcd(): Promise<string | null>;
 }
 
-type Reasons = (endpoint: Endpoint, check: string) => string | null;
+type Reasons = (check: string) => string | null;
 
-/** Asks once, and tells of every check why it fails; null: it does not. What a server began stays begun while it lives. */
-async function reasonsOf({ notReady, isEnding, etcd }: Readiness): Promise<Reasons> {
-  const lost = await etcd();
-  return (endpoint, check) => {
+/** Tells of every wanted check why it fails; null: it does not. Etcd is asked where it is wanted. What a server began stays begun while it lives. */
+async function reasonsOf(
+  endpoint: Endpoint,
+  wanted: readonly string[],
+  { notReady, isEnding, etcd }: Readiness,
+): Promise<Reasons> {
+  const isOfEtcd = (check: string) => check === 'etcd' || check === 'etcd-readiness';
+  const lost = wanted.some(isOfEtcd) ? await etcd() : null;
+  return (check) => {
     if (check === 'shutdown') return isEnding() ? 'process is shutting down' : null;
-    if (check === 'etcd' || check === 'etcd-readiness') return lost;
+    if (isOfEtcd(check)) return lost;
     return endpoint === 'readyz' && onStart.has(check) ? notReady() : null;
   };
 }
@@ -84,12 +89,12 @@ export async function serveHealth(
   if (endpoint === undefined) return undefined;
   const all = checks[endpoint as Endpoint];
   if (name && !all.includes(name)) return undefined;
-  const reasons = await reasonsOf(readiness);
-  const why = (check: string) => reasons(endpoint as Endpoint, check);
-  const fails = (check: string) => why(check) !== null;
-  if (name) return fails(name) ? text(500, `internal server error: ${why(name)}\n`) : text(200, 'ok');
   const query = new URLSearchParams(request.url.split('?')[1] ?? '');
   const excluded = new Set(query.getAll('exclude').filter((x) => x !== ''));
+  const wanted = name ? [name] : all.filter((check) => !excluded.has(check));
+  const why = await reasonsOf(endpoint as Endpoint, wanted, readiness);
+  const fails = (check: string) => why(check) !== null;
+  if (name) return fails(name) ? text(500, `internal server error: ${why(name)}\n`) : text(200, 'ok');
   const line = (check: string) => {
     if (excluded.has(check)) return `[+]${check} excluded: ok\n`;
     return fails(check) ? `[-]${check} failed: reason withheld\n` : `[+]${check} ok\n`;
@@ -98,18 +103,17 @@ export async function serveHealth(
   const warning =
     unknown.length > 0 ? `warn: some health checks cannot be excluded: no matches for ${unknown.join(', ')}\n` : '';
   const lines = all.map(line).join('');
-  if (all.some((check) => !excluded.has(check) && fails(check)))
-    return text(500, `${lines}${warning}${endpoint} check failed\n`);
+  if (wanted.some(fails)) return text(500, `${lines}${warning}${endpoint} check failed\n`);
   return query.has('verbose') ? text(200, `${lines}${warning}${endpoint} check passed\n`) : text(200, 'ok');
 }
 
 /** The checks as metrics, one line each. https://kubernetes.io/docs/reference/instrumentation/slis/ */
 export async function sliText(readiness: Readiness): Promise<string> {
-  const reasons = await reasonsOf(readiness);
   const lines = ['# HELP kubernetes_healthcheck The result of a health check.', '# TYPE kubernetes_healthcheck gauge'];
   for (const endpoint of ['healthz', 'livez', 'readyz'] as const) {
+    const why = await reasonsOf(endpoint, checks[endpoint], readiness);
     for (const name of checks[endpoint]) {
-      const isOk = reasons(endpoint, name) === null;
+      const isOk = why(name) === null;
       lines.push(`kubernetes_healthcheck{name="${name}",type="${endpoint}"} ${isOk ? 1 : 0}`);
     }
   }

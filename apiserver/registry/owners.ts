@@ -5,13 +5,16 @@ import type { ObjectMeta } from '../../machinery/metadata.ts';
 /** Changes the metadata. `when` says where they come from, in the words of the warning. */
 export function keepOwnersOnce(metadata: ObjectMeta, warnings: string[], when = ''): void {
   const { ownerReferences: owners = [] } = metadata;
+  if (owners.length < 2) return;
   const seen = new Set<string>();
   const twice: string[] = [];
   const once = owners.filter((owner) => {
     const { apiVersion, kind, name, uid, controller, blockOwnerDeletion } = owner;
     const text = JSON.stringify([apiVersion, kind, name, uid, controller, blockOwnerDeletion]);
-    if (seen.has(text)) twice.push(uid);
-    return seen.size < seen.add(text).size;
+    const isNew = !seen.has(text);
+    if (isNew) seen.add(text);
+    else twice.push(uid);
+    return isNew;
   });
   if (twice.length === 0) return;
   metadata.ownerReferences = once;
