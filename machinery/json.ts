@@ -63,6 +63,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** What stands at a dotted path of field names, `spec.template`; undefined where there is nothing. */
+export function valueAt(value: unknown, path: string): unknown {
+  return path.split('.').reduce((at, name) => (isObject(at) ? at[name] : undefined), value);
+}
+
 /** Freezes a value and everything below it; tests use it to catch writes to cached objects. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {

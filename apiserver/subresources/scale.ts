@@ -2,7 +2,7 @@
 import { ScaleKind } from '../../api/autoscaling/scale.ts';
 import { invalidError, methodNotAllowedError } from '../../machinery/errors.ts';
 import { invalid } from '../../machinery/field-error.ts';
-import { cloneJson, isObject } from '../../machinery/json.ts';
+import { cloneJson, valueAt } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { finish } from '../../machinery/steps.ts';
@@ -23,20 +23,16 @@ import { parentEntries, scaleEntries, scaleVersions } from './scale-fields.ts';
 const speaks = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 const scale = { kind: 'Scale', apiVersion: ScaleKind.apiVersion, schema: ScaleKind.storage.schema };
 
-function readPath(object: KubeObject, path: string): unknown {
-  return path.split('.').reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), object);
-}
-
 function scaleOf(kind: Kind, object: KubeObject): KubeObject {
   const { specReplicasPath, statusReplicasPath, selector } = kind.subresources.scale!;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const replicas = readPath(object, specReplicasPath) as number | undefined;
+  const replicas = valueAt(object, specReplicasPath) as number | undefined;
   return {
     kind: scale.kind,
     apiVersion: scale.apiVersion,
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as KubeObject['metadata'],
     spec: replicas ? { replicas } : {},
-    status: { replicas: (readPath(object, statusReplicasPath) as number | undefined) ?? 0, selector: selector(object) },
+    status: { replicas: (valueAt(object, statusReplicasPath) as number | undefined) ?? 0, selector: selector(object) },
   };
 }
 

@@ -130,7 +130,7 @@ export class ImagePuller {
       this.#failures.delete(key);
       return image;
     } catch (err) {
-      records.failed(name);
+      records.end(name);
       signal.throwIfAborted();
       const message = isRpcError(err) ? err.details : (err as Error).message;
       tell('Warning', 'Failed', `Failed to pull image "${asked}": ${message}`);

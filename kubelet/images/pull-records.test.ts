@@ -100,7 +100,7 @@ test('what a killed kubelet was pulling is nobody’s', async () => {
   assert.deepEqual(dir.files('pulling'), []);
   assert.equal(await mayUse(records, 'id', a), false);
   records.begin(image);
-  records.failed(image);
+  records.end(image);
   assert.equal(await mayUse(records, 'id', a), false, 'nor after a pull that failed');
 });
 
@@ -108,9 +108,9 @@ test('a pull that fails leaves no trace once none of that image is under way', a
   using dir = folder();
   const records = dir.open();
   for (let i = 0; i < 2; i++) records.begin(image);
-  records.failed(image);
+  records.end(image);
   assert.equal(await mayUse(records, 'id'), false);
-  records.failed(image);
+  records.end(image);
   assert.equal(await mayUse(records, 'id'), true);
 });
 

@@ -109,7 +109,8 @@ export class PullRecords {
     this.#write('pulling', image, { kind: 'ImagePullIntent', image });
   }
 
-  failed(image: string): void {
+  /** The pull failed, or is written down. */
+  end(image: string): void {
     const others = (this.#pulls.get(image) ?? 1) - 1;
     if (others > 0) this.#pulls.set(image, others);
     else {
@@ -121,7 +122,7 @@ export class PullRecords {
   /** Pulled with a secret, or without credentials. What cannot be written down stays a pull under way. */
   pulled(image: string, ref: string, secret: PullSecret | undefined): void {
     if (this.#note(image, ref, secret ? { kubernetesSecrets: [secret] } : { nodePodsAccessible: true }))
-      this.failed(image);
+      this.end(image);
   }
 
   /** May who has these secrets use an image that is there, without asking its registry? */

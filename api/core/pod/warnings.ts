@@ -1,5 +1,6 @@
 // What stands in pods, and in templates of pods, and does not do what its writer means: said in Warning headers.
 // Upstream: pkg/api/pod/warnings.go, and WarningsOnCreate and WarningsOnUpdate of the kinds that have a template.
+import { valueAt } from '../../../machinery/json.ts';
 import type { KubeObject, ObjectMeta } from '../../../machinery/metadata.ts';
 import { checkDNS1123Label } from '../../../machinery/name-rules.ts';
 import { isWholeQuantity } from '../../../machinery/quantity.ts';
@@ -246,6 +247,6 @@ export const warnOfTemplate =
   <T extends KubeObject>(path: string, { ofName = true } = {}) =>
   (object: T, old?: T): string[] => {
     if (old && old.metadata.generation === object.metadata.generation) return [];
-    const template = path.split('.').reduce<any>((at, name) => at?.[name], object);
+    const template = valueAt(object, path) as PodTemplateSpec | undefined;
     return [...(old || !ofName ? [] : warnOfName(object)), ...(template ? warnOfPod(template, `${path}.`) : [])];
   };
