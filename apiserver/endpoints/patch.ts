@@ -99,7 +99,10 @@ const patchReasons = { 400: 'BadRequest', 422: '', 500: '' } as const;
 
 function* strategic(object: KubeObject, patch: unknown, schema: ApiRequest['version']['schema']) {
   try {
-    return yield* strategicMergeInSteps(object, patch, schema);
+    const merged = (yield* strategicMergeInSteps(object, patch, schema)) as Record<string, unknown>;
+    // It is converted by fields, not decoded: what the patch calls the object makes no other kind of it.
+    const named = (['apiVersion', 'kind'] as const).filter((key) => typeof merged[key] === 'string');
+    return { ...merged, ...Object.fromEntries(named.map((key) => [key, object[key]])) };
   } catch (err) {
     if (err instanceof PatchError) throw new StatusError(err.code, patchReasons[err.code], err.message, { cause: err });
     throw err;

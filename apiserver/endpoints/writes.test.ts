@@ -128,6 +128,18 @@ describe('patches', () => {
     });
 });
 
+test('a strategic merge patch may call the object anything, others may not', async () => {
+  const path = '/apis/apps/v1/namespaces/default/deployments';
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const spec = { selector: { matchLabels: { a: 'b' } }, template };
+  await api.send('POST', path, { body: { metadata: { name: 'called' }, spec } });
+  // As Ansible scales: it calls the Scale a Deployment.
+  const other = { apiVersion: 'v9', kind: 'Pod', metadata: { labels: { c: 'd' } } };
+  const patched = await api.send('PATCH', `${path}/called`, { body: other, contentType: strategic });
+  assert.deepEqual([patched.apiVersion, patched.kind, patched.metadata.labels], ['apps/v1', 'Deployment', { c: 'd' }]);
+  await assert.rejects(api.send('PATCH', `${path}/called`, { body: other, contentType: merge }), /no kind "Pod"/);
+});
+
 describe('a write to a status', () => {
   const labels = { a: 'new' };
   const cases: [path: string, body: object, keeps: boolean][] = [

@@ -12,7 +12,7 @@ import { NodeReporter } from './node-reporter.ts';
 
 /** A node store that answers as the API server does, as far as the reporter asks. */
 function fakeApi() {
-  const state = { node: undefined as any, statusWrites: 0 };
+  const state = { node: undefined as any, statusWrites: 0, beforePatch: undefined as undefined | (() => void) };
   const nodes = {
     create: async (node: any) => {
       state.node = cloneJson(node);
@@ -24,6 +24,7 @@ function fakeApi() {
     },
     patch: async (_target: object, patch: any, options: { subresource?: string }) => {
       if (options.subresource === 'status') state.statusWrites++;
+      if (options.subresource === 'status') state.beforePatch?.();
       state.node = finish(mergePatchInSteps(state.node, cloneJson(patch)));
       return cloneJson(state.node);
     },
@@ -143,8 +144,16 @@ test('a node that was declared Unknown while its kubelet was silent is reported 
   await settle(22_000);
   assert.equal(state.node.status.allocatable['example.com/dongle'], '4');
   assert.equal(state.statusWrites, before + 2, 'written once');
-  delete state.node.status.capacity['example.com/dongle'];
+  // Taken away in the moment between its look and its patch.
+  state.node.status.capacity['example.com/other'] = '1';
+  state.beforePatch = () => delete state.node.status.capacity['example.com/dongle'];
   await settle(11_000);
-  assert.equal('example.com/dongle' in state.node.status.allocatable, false);
+  state.beforePatch = undefined;
+  assert.equal('example.com/dongle' in state.node.status.capacity, false);
+  await settle(11_000);
+  assert.deepEqual(
+    Object.keys(state.node.status.allocatable).filter((name) => name.startsWith('example.com/')),
+    ['example.com/other'],
+  );
   stop.abort();
 });

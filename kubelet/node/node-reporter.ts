@@ -176,10 +176,7 @@ export class NodeReporter {
       const status = await this.#computeStatus(before);
       const isOld = clock.now() - this.#writtenAtMs >= maxStatusAgeMs;
       if (!isOld && jsonEqual(withoutHeartbeats(status), withoutHeartbeats(pick(before, status)))) return;
-      // What has left the capacity leaves by name: a patch keeps what it does not speak of.
-      const gone = Object.keys(before.allocatable ?? {}).filter((name) => status.allocatable?.[name] === undefined);
-      const allocatable = { ...status.allocatable, ...Object.fromEntries(gone.map((name) => [name, null])) };
-      const patch = { status: { ...status, allocatable } };
+      const patch = { status: changesOf(before, status) };
       this.#node = await nodes.patch({ name: identity.name }, patch, { type: 'strategic', subresource: 'status' });
       this.#writtenAtMs = clock.now();
       this.#tellConditions(status.conditions ?? []);
@@ -233,6 +230,17 @@ function pick(before: NodeStatus, status: NodeStatus): NodeStatus {
   const out = Object.fromEntries(entries) as NodeStatus;
   const ours = new Set(status.conditions?.map((c) => c.type));
   return { ...out, conditions: (out.conditions ?? []).filter((c) => ours.has(c.type)) };
+}
+
+/** A patch of what has changed: what an administrator does to the capacity meanwhile stands. */
+function changesOf(before: NodeStatus, status: NodeStatus): object {
+  const changed = Object.entries(status).filter(([key, value]) => !jsonEqual(value, before[key as keyof NodeStatus]));
+  const amounts = (key: 'capacity' | 'allocatable') => {
+    const [old = {}, wanted = {}] = [before[key], status[key]];
+    const names = Object.keys({ ...old, ...wanted }).filter((name) => old[name] !== wanted[name]);
+    return Object.fromEntries(names.map((name) => [name, wanted[name] ?? null]));
+  };
+  return { ...Object.fromEntries(changed), capacity: amounts('capacity'), allocatable: amounts('allocatable') };
 }
 
 const withoutHeartbeats = (status: NodeStatus) => ({

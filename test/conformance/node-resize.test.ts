@@ -216,7 +216,7 @@ nodeRequirements('conf-resize', ['busybox'], (requirement) => {
     'Burstable pod - remove cpu requests': [{ c1: { cpu } }, c1({ requests: null }), noRequests],
     'Burstable pod - reorder containers': [
       { c1: { cpu }, c2: { cpu } },
-      { '$setElementOrder/containers': two.toReversed(), containers: two },
+      { '$setElementOrder/containers': two.toReversed(), containers: two.toReversed() },
       names,
     ],
     'Guaranteed pod - rename containers': [

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,8 +42,8 @@ test('a client that leaves while the container writes does no harm', async () =>
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const [ws] = (await once(server, 'connection')) as [WebSocket];
-  const ended = runAttach(container.rt, offer, openWebSocketStreams(ws, commandProtocols['']!, offer));
+  const [ws, { socket }] = (await once(server, 'connection')) as [WebSocket, IncomingMessage];
+  const ended = runAttach(container.rt, offer, openWebSocketStreams({ ws, socket }, commandProtocols['']!, offer));
   await once(client, 'open');
   // Written, and not read yet, when the client is seen to be gone.
   ws.prependListener('close', () => container.write('more'));

@@ -3,9 +3,8 @@
 // protocols of pkg/kubelet/cri/streaming/portforward.
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import type { WebSocket } from 'ws';
 import { type ForwardRuntime, forward, type PortForwardOffer } from './port-forward-session.ts';
-import { WebSocketChannels } from './websocket-channels.ts';
+import { WebSocketChannels, type WebSocketConnection } from './websocket-channels.ts';
 
 /** By subprotocol, the best first; '' is a client that names none. */
 export const portChannelProtocols: Readonly<Record<string, { base64: boolean; maxPorts: number }>> = {
@@ -19,9 +18,9 @@ export const portChannelProtocols: Readonly<Record<string, { base64: boolean; ma
 export async function runPortChannels(
   rt: ForwardRuntime,
   offer: PortForwardOffer,
-  client: { ws: WebSocket; base64: boolean },
+  client: WebSocketConnection & { base64: boolean },
 ): Promise<void> {
-  const channels = new WebSocketChannels(client.ws, client);
+  const channels = new WebSocketChannels(client, client);
   const data = offer.ports.map((_port, i) => openDataChannel(channels, 2 * i));
   const errors = offer.ports.map((_port, i) => channels.writer(2 * i + 1));
   channels.onMessage((id, body) => {

@@ -47,6 +47,7 @@ async function upgradeTo(url: URL, protocol: 'websocket' | 'SPDY/3.1', subprotoc
   socket.write(`GET ${url.pathname} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
   const [head] = (await once(socket, 'data')) as [Buffer];
   assert.match(head.toString('latin1'), /^HTTP\/1.1 101 /);
+  socket.unshift(head.subarray(head.indexOf('\r\n\r\n') + 4));
   return socket;
 }
 
@@ -85,6 +86,15 @@ describe('streaming server', () => {
     const ports = Array.from({ length: 129 }, (_, i) => i + 1);
     const ws = new WebSocket(server.forward(ports).href.replace('http', 'ws'), 'v4.channel.k8s.io');
     await assert.rejects(once(ws, 'open'), /400/);
+  });
+
+  test('WebSocket: the connection ends with our close, also for a client that does not answer it', async () => {
+    await using server = await serve();
+    const socket = await upgradeTo(server.attach(), 'websocket', 'v4.channel.k8s.io');
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    await once(socket, 'end', { signal: AbortSignal.timeout(10_000) });
+    assert.deepEqual(Buffer.concat(chunks).subarray(-4), Buffer.from([0x88, 2, 0x03, 0xe8]));
   });
 
   const frame = (first: number, payload: Buffer, length = payload.length) => {

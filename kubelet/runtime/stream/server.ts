@@ -155,8 +155,10 @@ async function serveWebSocket(rt: StreamRuntime, session: Session): Promise<void
   endWhenIdle(session);
   // A client that breaks the protocol is told so by the close that is on its way, and not waited for.
   ws.once('error', () => socket.destroySoon());
-  if (!isForward) return runCommandSession(rt, offer, openWebSocketStreams(ws, commandProtocols[protocol]!, offer));
-  if (protocol !== tunnelProtocol) return runPortChannels(rt, offer, { ws, ...portChannelProtocols[protocol]! });
+  if (!isForward)
+    return runCommandSession(rt, offer, openWebSocketStreams({ ws, socket }, commandProtocols[protocol]!, offer));
+  if (protocol !== tunnelProtocol)
+    return runPortChannels(rt, offer, { ws, socket, ...portChannelProtocols[protocol]! });
   answerPings(ws);
   const tunnel = createWebSocketStream(ws);
   tunnel.on('error', (err) => rt.log.debug({ err }, 'a port-forward tunnel broke'));

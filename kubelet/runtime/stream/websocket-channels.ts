@@ -4,6 +4,12 @@
 import { Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
+/** An upgraded connection, and what speaks over it. */
+export interface WebSocketConnection {
+  ws: WebSocket;
+  socket: Pick<Writable, 'end'>;
+}
+
 /** What may wait to be sent while a ping is answered. */
 const maxBacklogBytes = 1 << 16;
 
@@ -16,10 +22,12 @@ export function answerPings(ws: WebSocket): void {
 
 export class WebSocketChannels {
   readonly #ws: WebSocket;
+  readonly #socket: WebSocketConnection['socket'];
   readonly #base64: boolean;
 
-  constructor(ws: WebSocket, { base64 }: { base64: boolean }) {
+  constructor({ ws, socket }: WebSocketConnection, { base64 }: { base64: boolean }) {
     this.#ws = ws;
+    this.#socket = socket;
     this.#base64 = base64;
     // A broken connection also closes; that is where it is dealt with.
     ws.on('error', () => undefined);
@@ -69,6 +77,8 @@ export class WebSocketChannels {
       // A client that has paused its input still has to see our close.
       ws.resume();
       ws.close(normalClosure);
+      // The end of the connection wakes a client that polls it and does not see what its TLS library has read already.
+      this.#socket.end();
     });
   }
 }

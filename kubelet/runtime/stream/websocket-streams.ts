@@ -2,9 +2,8 @@
 // channel`), v4 a status at the end where the first protocols only have a text of what went wrong.
 // Upstream counterpart: the channel.k8s.io subprotocols of remotecommand.
 import { PassThrough } from 'node:stream';
-import type { WebSocket } from 'ws';
 import { type CommandStreams, createResizeRelay, type StreamWish } from './command-streams.ts';
-import { WebSocketChannels } from './websocket-channels.ts';
+import { WebSocketChannels, type WebSocketConnection } from './websocket-channels.ts';
 
 interface CommandProtocol {
   base64: boolean;
@@ -29,8 +28,12 @@ export const commandProtocols: Readonly<Record<string, CommandProtocol>> = {
 
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 };
 
-export function openWebSocketStreams(ws: WebSocket, protocol: CommandProtocol, wish: StreamWish): CommandStreams {
-  const channels = new WebSocketChannels(ws, protocol);
+export function openWebSocketStreams(
+  connection: WebSocketConnection,
+  protocol: CommandProtocol,
+  wish: StreamWish,
+): CommandStreams {
+  const channels = new WebSocketChannels(connection, protocol);
   const gone = new AbortController();
   const resize = createResizeRelay();
   const stdin = wish.stdin ? new PassThrough() : null;
