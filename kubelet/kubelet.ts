@@ -142,7 +142,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const factory = new InformerFactory(client, { clock, random, log }, signal);
   const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
   const reportStatus = () => reporter.report();
-  const storage = new NodeStorage({ client, factory, nodeName, rootDir, clock, log, reportStatus, ...parts });
+  const storage = new NodeStorage({ client, events, factory, nodeName, rootDir, clock, log, reportStatus, ...parts });
   await storage.recover();
   const volumesInUse = () => storage.volumesInUse();
   const usesCgroupV1 = tree.version === 1;
