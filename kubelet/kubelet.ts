@@ -5,7 +5,7 @@ import { type Node, NodeKind } from '../api/core/node.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { ServiceKind } from '../api/core/service.ts';
 import { RuntimeClassKind } from '../api/node/runtimeclass.ts';
-import { createEventRecorder } from '../client/events.ts';
+import { createEventRecorder, targetOf } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
 import { KubeClient } from '../client/rest.ts';
 import { RestMetrics } from '../client/rest-metrics.ts';
@@ -55,7 +55,7 @@ import { AllocationStore } from './resize/allocation.ts';
 import { type AccessSettings, createAccess } from './server/client-access.ts';
 import { readNodeUsage } from './server/resource-metrics.ts';
 import { type ServerDeps, startServer } from './server/server.ts';
-import { parseResolvConf } from './spec/dns.ts';
+import { type DnsSettings, faultOfResolvConf, parseResolvConf, type Warn } from './spec/dns.ts';
 import { MirrorPods } from './static/mirror-pods.ts';
 import { StaticPodFolder } from './static/static-pod-folder.ts';
 import { registerVolumeMetrics } from './volume-metrics.ts';
@@ -142,7 +142,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const factory = new InformerFactory(client, { clock, random, log }, signal);
   const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
   const reportStatus = () => reporter.report();
-  const storage = new NodeStorage({ client, factory, nodeName, rootDir, clock, log, reportStatus, ...parts });
+  const storage = new NodeStorage({ client, events, factory, nodeName, rootDir, clock, log, reportStatus, ...parts });
   await storage.recover();
   const volumesInUse = () => storage.volumesInUse();
   const usesCgroupV1 = tree.version === 1;
@@ -172,6 +172,9 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   startStaticPods(podSet, options, context);
   // Whoever sees the node ready may ask the server at once.
   await reporter.start(signal);
+  const { dns } = deps.settings;
+  const fault = faultOfResolvConf(options.resolvConf, dns);
+  if (fault) dns.warnOfNode('CheckLimitsForResolvConf', fault);
   await factory.synced();
   await storage.start(signal);
   if (options.storage) await startOwnStorage({ ...options.storage, rootDir, nodeName }, { ...context, ...parts });
@@ -353,11 +356,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       onVerdict: (uid) => wake.verdict(uid),
     }),
     settings: {
-      dns: {
-        clusterDns: options.clusterDns,
-        clusterDomain: options.clusterDomain,
-        node: parseResolvConf(await readFile(options.resolvConf, 'utf8')),
-      },
+      dns: await readDns(options, (...words) => events.event(targetOf(NodeKind, input.node()), 'Warning', ...words)),
       podLogsDir: options.podLogsDir,
       seccompDir: join(options.rootDir, 'seccomp'),
     },
@@ -371,4 +370,9 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     work: registerWork(context.metrics, clock),
     timeRelist: timeRelists(context.metrics, clock),
   };
+}
+
+async function readDns(options: KubeletOptions, warnOfNode: Warn): Promise<DnsSettings> {
+  const { clusterDns, clusterDomain, resolvConf } = options;
+  return { clusterDns, clusterDomain, node: parseResolvConf(await readFile(resolvConf, 'utf8')), warnOfNode };
 }

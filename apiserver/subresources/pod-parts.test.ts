@@ -142,7 +142,39 @@ describe('pods/resize', () => {
     };
   };
 
+  const whole: Change = (pod) => (pod.spec.resources = { requests: { cpu: '1' }, limits: { cpu: '2', memory: '2Gi' } });
+
+  test('gives a pod as a whole more and less', async () => {
+    const change: Change = (pod) => (pod.spec.resources.limits = { cpu: '4', memory: '1Gi' });
+    const { old, next } = await write('resize', change, whole);
+    assert.deepEqual(next.spec.resources, {
+      requests: { cpu: '1', memory: '64Mi' },
+      limits: { cpu: '4', memory: '1Gi' },
+    });
+    assert.equal(next.metadata.generation, old.metadata.generation + 1);
+    const { next: made } = await write('resize', (pod) => (pod.spec.resources = { limits: { memory: '1Gi' } }));
+    assert.deepEqual(made.spec.resources.limits, { memory: '1Gi' });
+  });
+
   for (const [what, change, expected, before] of [
+    [
+      'what the whole pod asks for is taken out',
+      (pod) => delete pod.spec.resources,
+      /: spec\.resources: Forbidden: pod-level resources cannot be removed$/,
+      whole,
+    ],
+    [
+      'a limit of the whole pod is taken out',
+      (pod) => delete pod.spec.resources.limits.memory,
+      /spec\.resources\.limits: Forbidden: pod-level resource limits cannot be removed/,
+      whole,
+    ],
+    [
+      'pages of the whole pod',
+      (pod) => (pod.spec.resources.limits['hugepages-2Mi'] = '4Mi'),
+      /: spec: Forbidden: only cpu and memory resources are mutable at pod-level$/,
+      whole,
+    ],
     [
       'a request is taken out',
       (pod) => delete resources(pod).requests.memory,

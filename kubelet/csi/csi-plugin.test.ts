@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
+import { status as RpcStatus } from '@grpc/grpc-js';
 import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
 import type { Volume } from '../../api/core/pod/volume.ts';
@@ -40,6 +41,8 @@ const persistent = (csi: object = {}, spec: object = {}): PersistentVolume => ({
 
 class Bed {
   readonly asked: Asked = { stage: [], publish: [], expand: [] };
+  readonly told: string[] = [];
+  expandFailure: Error | undefined;
   readonly refreshes: number[] = [];
   readonly dir = mkdtempSync(join(tmpdir(), 'k8ts-csi-'));
   readonly plugin: VolumePlugin;
@@ -70,6 +73,7 @@ class Bed {
       },
       NodeExpandVolume: async (request: NodeExpandVolumeRequest) => {
         this.asked.expand.push(request);
+        if (this.expandFailure) throw this.expandFailure;
         return { capacity_bytes: '0' };
       },
     };
@@ -92,6 +96,9 @@ class Bed {
     });
     this.plugin = createCsiPlugin({
       client: memoryClient(api),
+      events: {
+        event: ({ kind }, ...words) => this.told.push([kind, ...words].join(' ')),
+      } as CsiPluginDeps['events'],
       nodeName: 'n',
       drivers,
       volumes: this.volumes,
@@ -332,13 +339,19 @@ describe('the csi plugin', async () => {
     };
     const claim: PersistentVolumeClaim = await api.send('PUT', `${claims}/c/status`, { body: { ...made, status } });
     const pv = persistent({}, { capacity: { storage: '2Gi' } });
+    bed.expandFailure = Object.assign(new Error(), { code: RpcStatus.FAILED_PRECONDITION, details: 'in use' });
     await bed.plugin.setUp(bed.context({ pv, claim }));
+    assert.deepEqual(bed.told, []);
+    bed.expandFailure = undefined;
+    await bed.plugin.setUp(bed.context({ pv, claim }));
+    const told = 'Normal FileSystemResizeSuccessful MountVolume.NodeExpandVolume succeeded for volume "pv" n';
+    assert.deepEqual(bed.told, [`Pod ${told}`, `PersistentVolumeClaim ${told}`]);
     assert.equal(bed.asked.expand[0]!.capacity_range!.required_bytes, String(2 ** 31));
     const after: PersistentVolumeClaim = await api.send('GET', `${claims}/c`);
     assert.deepEqual(after.status?.capacity, { storage: '2Gi' });
     assert.deepEqual([after.status?.conditions ?? [], after.status?.allocatedResourceStatuses ?? {}], [[], {}]);
-    assert.deepEqual(bed.refreshes, [60_000]);
+    assert.deepEqual(bed.refreshes, [60_000, 60_000]);
     await bed.plugin.setUp(bed.context({ pv, claim: after }));
-    assert.equal(bed.asked.expand.length, 1);
+    assert.equal(bed.asked.expand.length, 2);
   });
 });

@@ -3,6 +3,7 @@
 // csi_mounter.go in pkg/volume/csi.
 import type { CSIDriver } from '../../api/storage/csidriver.ts';
 import { VolumeAttachmentKind } from '../../api/storage/volumeattachment.ts';
+import type { EventRecorder } from '../../client/events.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
@@ -26,6 +27,7 @@ import { readVolumeData, sha256, targetOf, type VolumeData } from './volume-data
 
 export interface CsiPluginDeps {
   client: KubeClient;
+  events: EventRecorder;
   nodeName: string;
   drivers: CsiDrivers;
   volumes: CsiVolumes;

@@ -1,9 +1,13 @@
 // The node's part of making a volume larger: where the persistent volume is larger than its claim
 // knows, the driver grows the file system, and the claim is told. Upstream: node_expander.go in
 // pkg/volume/util/operationexecutor.
+import { status as RpcStatus } from '@grpc/grpc-js';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
+import { type EventRecorder, targetOf } from '../../client/events.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import { compareQuantities, quantityValue } from '../../machinery/quantity.ts';
+import { isRpcError } from '../../proto/promise-client.ts';
+import { eventTarget } from '../pods/pod-text.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
 import type { VolumeContext } from '../volumes/plugin.ts';
 import { accessModeOf, capabilityOf } from './access-modes.ts';
@@ -19,9 +23,14 @@ interface Expansion {
   path: string;
 }
 
-/** Throws with a text for an event. */
+/** Throws with a text for an event. What the driver cannot do while the volume is in use keeps nobody from it. */
 export async function expandOnNode(
-  { client, volumes }: { client: KubeClient; volumes: CsiVolumes },
+  {
+    client,
+    volumes,
+    events,
+    nodeName,
+  }: { client: KubeClient; volumes: CsiVolumes; events: EventRecorder; nodeName: string },
   { context, driver, data, path }: Expansion,
 ): Promise<void> {
   const { pv, claim } = context;
@@ -32,18 +41,23 @@ export async function expandOnNode(
   const mode = accessModeOf(pv.spec.accessModes?.[0] ?? '', driver.capabilities.has('SINGLE_NODE_MULTI_WRITER'));
   const { mountOptions, volumeMode } = pv.spec;
   const csi = pv.spec.csi!;
-  await driver.client.node
-    .NodeExpandVolume({
+  const secrets = await readSecret(client, csi.nodeExpandSecretRef);
+  try {
+    await driver.client.node.NodeExpandVolume({
       volume_id: data.volumeHandle,
       volume_path: path,
       capacity_range: { required_bytes: String(quantityValue(size)) },
       staging_target_path: stages ? volumes.stagePathOf(data) : '',
       volume_capability: capabilityOf(mode, { fsType: csi.fsType, mountOptions, volumeMode }),
-      secrets: await readSecret(client, csi.nodeExpandSecretRef),
-    })
-    .catch((err) => {
-      throw new Error(describeRpcError(err), { cause: err });
+      secrets,
     });
+  } catch (err) {
+    if (isRpcError(err) && err.code === RpcStatus.FAILED_PRECONDITION) return;
+    throw new Error(describeRpcError(err), { cause: err });
+  }
+  const told = `MountVolume.NodeExpandVolume succeeded for volume "${pv.metadata.name}" ${nodeName}`;
+  for (const target of [eventTarget(context.pod), targetOf(PersistentVolumeClaimKind, claim)])
+    events.event(target, 'Normal', 'FileSystemResizeSuccessful', told);
   const { name = '', namespace = '' } = claim.metadata;
   const settled = new Set(['Resizing', 'FileSystemResizePending']);
   const conditions = (claim.status?.conditions ?? []).filter(({ type }) => !settled.has(type));

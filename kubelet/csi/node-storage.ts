@@ -2,6 +2,7 @@
 // the node's status says of it.
 import { join } from 'node:path';
 import { type CSIDriver, CSIDriverKind } from '../../api/storage/csidriver.ts';
+import type { EventRecorder } from '../../client/events.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { InformerFactory } from '../../client/informer-factory.ts';
 import type { KubeClient } from '../../client/rest.ts';
@@ -19,6 +20,7 @@ import { PluginWatcher } from './plugin-watcher.ts';
 
 export interface NodeStorageDeps {
   client: KubeClient;
+  events: EventRecorder;
   factory: InformerFactory;
   nodeName: string;
   rootDir: string;
@@ -43,7 +45,7 @@ export class NodeStorage {
   #isSynced = false;
 
   constructor(deps: NodeStorageDeps) {
-    const { client, nodeName, rootDir, mounts, tokens, log } = deps;
+    const { client, events, nodeName, rootDir, mounts, tokens, log } = deps;
     this.#deps = deps;
     this.#node = new CsiNode(client, nodeName);
     this.drivers = new CsiDrivers(this.#node);
@@ -54,6 +56,7 @@ export class NodeStorage {
     this.#volumes = new CsiVolumes({ rootDir, drivers: this.drivers, mounts, log, onUse: () => this.#onUse() });
     this.plugin = createCsiPlugin({
       client,
+      events,
       nodeName,
       drivers: this.drivers,
       volumes: this.#volumes,

@@ -38,7 +38,11 @@ const cases: Case[] = [
   { name: 'nothing there yet', sandbox: 'none', want: { createSandbox: true } },
   { name: 'a fresh sandbox', want: { start: ['app'] } },
   { name: 'all runs', containers: [{ name: 'app' }], want: {} },
-  { name: 'a start that was cut off', containers: [{ name: 'app', created: true }], want: { start: ['app'] } },
+  {
+    name: 'a start that was cut off',
+    containers: [{ name: 'app', state: 'CONTAINER_CREATED' }],
+    want: { start: ['app'] },
+  },
   { name: 'Always restarts after success', containers: [{ name: 'app', exitCode: 0 }], want: { start: ['app'] } },
   {
     name: 'OnFailure restarts after a failure',
@@ -222,6 +226,30 @@ const cases: Case[] = [
     name: 'another image',
     containers: [{ name: 'app', annotations: { 'io.kubernetes.container.hash': 'old' } }],
     want: { stop: ['Container app definition changed, will be restarted'] },
+  },
+  {
+    name: 'one of which nobody knows whether it runs is killed first',
+    spec: { restartPolicy: 'Never' },
+    containers: [{ name: 'app', state: 'CONTAINER_UNKNOWN' }],
+    want: { stop: ['Container is in "unknown" state, try killing it before restart'] },
+  },
+  {
+    name: 'it is killed once',
+    containers: [{ name: 'app', state: 'CONTAINER_UNKNOWN' }],
+    replaced: 'app',
+    want: { start: ['app'] },
+  },
+  {
+    name: 'so is an init container',
+    spec: { initContainers: [init('i1')] },
+    containers: [{ name: 'i1', state: 'CONTAINER_UNKNOWN' }],
+    want: { stop: ['Init container is in "unknown" state, try killing it before restart'] },
+  },
+  {
+    name: 'an init container that is lost has failed where none is started again',
+    spec: { initContainers: [init('i1')], restartPolicy: 'Never' },
+    containers: [{ name: 'i1', state: 'CONTAINER_UNKNOWN' }],
+    want: { complete: true },
   },
 ];
 

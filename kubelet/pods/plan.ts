@@ -15,6 +15,7 @@ import { actionOn, containersOf, ephemeralContainersOf, initContainersOf, should
 import {
   currentContainer,
   hasExited,
+  isLost,
   isRunning,
   latestContainer,
   type RuntimeState,
@@ -27,7 +28,7 @@ export interface ContainerStop {
   name: string;
   /** The message of the Killing event. */
   message: string;
-  reason: 'LivenessProbe' | 'StartupProbe' | 'Changed';
+  reason: 'LivenessProbe' | 'StartupProbe' | 'Changed' | 'Unknown';
 }
 
 export interface PodPlan {
@@ -72,7 +73,7 @@ export function planPod(input: PlanInput): PodPlan {
         .filter((c) => isToStart(pod, state, c))
         .map((c) => c.name),
     );
-  return { ...nothing, start, stop };
+  return { ...nothing, start: start.filter((name) => !stop.some((s) => s.name === name)), stop };
 }
 
 /**
@@ -85,7 +86,8 @@ export function isComplete(pod: Pod, state: RuntimeState): boolean {
   if (!isInitialized(pod, state)) {
     const hasFailed = initContainersOf(pod).some((c) => {
       const found = currentContainer(state, c.name);
-      return !isSidecar(c) && isOver(c, found) && found?.exit_code !== 0;
+      if (!found || isSidecar(c)) return false;
+      return isLost(found) ? pod.spec.restartPolicy === 'Never' : isOver(c, found) && found.exit_code !== 0;
     });
     if (hasFailed) return true;
   }
@@ -148,11 +150,18 @@ function hasLaterBegun(pod: Pod, state: RuntimeState, container: Container): boo
 
 function planStops({ pod, state, failedProbe, needsResizeRestart }: PlanInput): ContainerStop[] {
   const stops: ContainerStop[] = [];
-  for (const container of [...initContainersOf(pod).filter(isSidecar), ...containersOf(pod)]) {
+  const isInit = (c: Container) => initContainersOf(pod).includes(c);
+  for (const container of [...initContainersOf(pod), ...containersOf(pod)]) {
     const latest = latestContainer(state, container.name);
-    if (!latest || !isRunning(latest)) continue;
+    if (!latest) continue;
     const { id } = latest;
     const { name } = container;
+    if (isLost(latest) && !state.replaced.has(id)) {
+      const kind = isInit(container) ? 'Init container' : 'Container';
+      const message = `${kind} is in "unknown" state, try killing it before restart`;
+      stops.push({ id, name, reason: 'Unknown', message });
+    }
+    if (!isRunning(latest) || (isInit(container) && !isSidecar(container))) continue;
     const probe = failedProbe(id);
     const noted = latest.annotations[runtimeAnnotations.hash];
     const who = `${isSidecar(container) ? 'Init container' : 'Container'} ${name}`;

@@ -9,9 +9,9 @@ test('of ended containers the newest and the one before are kept, of cut off sta
   let containers = [
     runtimeContainer({ name: 'app', attempt: 0, exitCode: 1 }),
     runtimeContainer({ name: 'app', attempt: 1, exitCode: 1 }),
-    runtimeContainer({ name: 'app', attempt: 2, created: true }),
+    runtimeContainer({ name: 'app', attempt: 2, state: 'CONTAINER_CREATED' }),
     runtimeContainer({ name: 'app', attempt: 3, exitCode: 1 }),
-    runtimeContainer({ name: 'new', attempt: 0, created: true }),
+    runtimeContainer({ name: 'new', attempt: 0, state: 'CONTAINER_CREATED' }),
   ];
   const runtime = {
     PodSandboxStatus: async () => ({ status: runtimeSandbox(), containers_statuses: containers, timestamp: '1' }),

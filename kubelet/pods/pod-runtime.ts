@@ -11,6 +11,7 @@ import {
   containersNamed,
   emptyRuntimeState,
   hasExited,
+  isRunning,
   joinSandboxes,
   nameOf,
   type RuntimeState,
@@ -49,7 +50,7 @@ export class PodRuntime {
     for (const { id } of items) this.#sandboxIds.add(id);
   }
 
-  /** The container is about to be stopped because its spec changed. */
+  /** The container is stopped for a successor. */
   noteReplaced(id: string): void {
     this.#replaced.add(id);
   }
@@ -99,7 +100,7 @@ export class PodRuntime {
     const names = new Set(this.#state.containers.map(nameOf));
     const surplus = [...names].flatMap((name) => {
       const found = containersNamed(this.#state, name);
-      const cutOff = found.slice(1).filter((c) => c.state === 'CONTAINER_CREATED');
+      const cutOff = found.slice(1).filter((c) => !isRunning(c) && !hasExited(c));
       return [...cutOff, ...found.filter(hasExited).slice(1 + endedNewest(this.#state, name))];
     });
     await this.remove(surplus);

@@ -24,6 +24,8 @@ interface StopOptions {
   podIp: string;
   /** Others have to end first: it gets no stop signal until `stopAll` finds that they have. */
   waits?: boolean;
+  /** The runtime has stopped it. */
+  onEnd?(): void;
 }
 
 export class PodStopper {
@@ -42,7 +44,7 @@ export class PodStopper {
   }
 
   /** Stops one container, after which the worker looks again. */
-  stop(pod: Pod, container: ContainerStatus, { waits = false, ...options }: StopOptions): void {
+  stop(pod: Pod, container: ContainerStatus, { waits = false, onEnd, ...options }: StopOptions): void {
     if (this.#stopping.has(container.id)) return;
     const spec = findContainer(pod, nameOf(container)) ?? { name: nameOf(container) };
     let resolve = () => {};
@@ -72,6 +74,7 @@ export class PodStopper {
       ...(waits ? { turn } : {}),
       ...options,
     })
+      .then(onEnd)
       .catch((err) => {
         this.#deps.log.warn({ err, container: container.id }, 'a container could not be stopped; trying again');
         return this.#deps.clock.sleep(1_000);

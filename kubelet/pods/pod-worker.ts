@@ -18,7 +18,7 @@ import { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { ClaimUse } from '../volumes/volume-use.ts';
 import { ExitWaiters } from './exit-waiters.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
-import { containersForAll, isComplete, planPod } from './plan.ts';
+import { type ContainerStop, containersForAll, isComplete, planPod } from './plan.ts';
 import { endPod } from './pod-removal.ts';
 import { type Phase, PodReporter, type Verdict } from './pod-reporter.ts';
 import { PodRuntime } from './pod-runtime.ts';
@@ -344,7 +344,8 @@ export class PodWorker {
       const runtime = this.#runtime.state.containers.find((c) => c.id === stop.id)!;
       if (stop.reason === 'Changed') this.#runtime.noteReplaced(stop.id);
       const graceSeconds = this.#graceAfterProbe(stop.name, stop.reason);
-      this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp() });
+      const onEnd = () => stop.reason === 'Unknown' && this.#runtime.noteReplaced(stop.id);
+      this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp(), onEnd });
     }
     const outlook = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.wake() });
     if (outlook.wakeAfterMs !== undefined) this.#loop.wakeAfter(outlook.wakeAfterMs);
@@ -381,10 +382,10 @@ export class PodWorker {
     });
   }
 
-  #graceAfterProbe(name: string, reason: 'LivenessProbe' | 'StartupProbe' | 'Changed'): number {
+  #graceAfterProbe(name: string, reason: ContainerStop['reason']): number {
     const container = findContainer(this.#pod, name);
     const { livenessProbe: LivenessProbe, startupProbe: StartupProbe } = container ?? {};
-    const probe = { LivenessProbe, StartupProbe, Changed: undefined }[reason];
+    const probe = { LivenessProbe, StartupProbe, Changed: undefined, Unknown: undefined }[reason];
     return probe?.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
   }
 

@@ -11,8 +11,8 @@ export interface RuntimeState {
   /** Ids of those that lie in a sandbox before the newest. */
   earlier: ReadonlySet<string>;
   /**
-   * Ids of those that were told to end because their spec changed: others take their place,
-   * whatever the restart policy.
+   * Ids of those that were told to end because their spec changed, or whose state nobody knew:
+   * others take their place, whatever the restart policy.
    */
   replaced: ReadonlySet<string>;
 }
@@ -76,6 +76,8 @@ export function restartCountOf(c: ContainerStatus): number {
 }
 
 export const isRunning = (c: ContainerStatus) => c.state === 'CONTAINER_RUNNING';
+/** Nobody knows whether it runs. */
+export const isLost = (c: ContainerStatus) => c.state === 'CONTAINER_UNKNOWN';
 export const hasExited = (c: ContainerStatus) => c.state === 'CONTAINER_EXITED';
 
 /** Every container of this name, the newest first. */

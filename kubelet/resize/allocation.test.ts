@@ -30,6 +30,18 @@ test('a pod is what it has been given, whatever it asks for', () => {
   assert.deepEqual(kept.spec.initContainers, pod('1').spec.initContainers);
 });
 
+test('so is the pod as a whole', () => {
+  const asking = (cpu?: string): Pod => ({
+    ...pod('1'),
+    spec: { ...pod('1').spec, ...(cpu ? { resources: { limits: { cpu } } } : {}) },
+  });
+  assert.equal(isResized(asking('2000m'), allocationOf(asking('2'))), false);
+  assert.deepEqual(withAllocation(asking('4'), allocationOf(asking('2'))), asking('2'));
+  assert.deepEqual(withAllocation(asking('4'), allocationOf(asking())), asking());
+  const { pod: _, ...older } = allocationOf(asking('2'));
+  assert.deepEqual(withAllocation(asking('4'), older), asking('4'));
+});
+
 test('what was given is found again, and nonsense is not', (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-allocation-'));
   t.after(() => rmSync(dir, { recursive: true }));

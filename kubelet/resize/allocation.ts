@@ -18,6 +18,8 @@ export interface Allocation {
   /** The generation of the pod that asked for it. */
   generation: number;
   containers: Record<string, ResourceRequirements>;
+  /** The pod as a whole, null where it asks for nothing; builds before this one did not keep it. */
+  pod?: ResourceRequirements | null;
 }
 
 /** Containers whose resources may change while they run. */
@@ -29,11 +31,12 @@ export const resizableContainersOf = (pod: Pod): readonly Container[] => [
 /** What the pod asks for. */
 export function allocationOf(pod: Pod): Allocation {
   const containers = Object.fromEntries(resizableContainersOf(pod).map((c) => [c.name, c.resources ?? {}]));
-  return { generation: pod.metadata.generation ?? 0, containers };
+  return { generation: pod.metadata.generation ?? 0, containers, pod: pod.spec.resources ?? null };
 }
 
 /** Whether the pod asks for other amounts than it has been given. */
 export function isResized(pod: Pod, allocation: Allocation): boolean {
+  if (allocation.pod !== undefined && !sameAmounts(pod.spec.resources ?? {}, allocation.pod ?? {})) return true;
   return resizableContainersOf(pod).some(({ name, resources = {} }) => {
     const given = allocation.containers[name];
     return given !== undefined && !sameAmounts(resources, given);
@@ -57,11 +60,13 @@ export function withAllocation(pod: Pod, allocation: Allocation): Pod {
     const given = allocation.containers[container.name];
     return given === undefined ? container : { ...container, resources: given };
   };
-  const { spec } = pod;
+  const { resources: asked, ...spec } = pod.spec;
+  const resources = allocation.pod === undefined ? asked : allocation.pod;
   return {
     ...pod,
     spec: {
       ...spec,
+      ...(resources ? { resources } : {}),
       containers: spec.containers.map(give),
       ...(spec.initContainers ? { initContainers: spec.initContainers.map(give) } : {}),
     },

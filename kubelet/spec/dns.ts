@@ -14,6 +14,8 @@ export interface DnsSettings {
   clusterDomain: string;
   /** The node's own resolver. */
   node: ResolverConfig;
+  /** Hears what the node lacks for its pods. */
+  warnOfNode: Warn;
 }
 
 const maxServers = 3;
@@ -29,10 +31,25 @@ export function parseResolvConf(text: string): ResolverConfig {
     const [word = '', ...rest] = line.trim().split(/\s+/);
     if (word === 'nameserver' && rest[0]) out.servers.push(rest[0]);
     // The last of several lines counts.
-    else if (word === 'search') out.searches = rest.filter((x) => x !== '.').map((x) => x.replace(/\.$/, ''));
+    else if (word === 'search') out.searches = rest.map((x) => (x === '.' ? x : x.replace(/\.$/, '')));
     else if (word === 'options') out.options = mergeOptions(out.options, rest);
   }
   return out;
+}
+
+/** Why pods would not get all search domains of the node's own file. Upstream: CheckLimitsForResolvConf. */
+export function faultOfResolvConf(
+  path: string,
+  { clusterDomain, node: { searches } }: DnsSettings,
+): string | undefined {
+  const most = maxSearches - (clusterDomain ? 3 : 0);
+  if (searches.length > most)
+    return `Resolv.conf file '${path}' contains search line consisting of more than ${most} domains!`;
+  if (searches.some(({ length }) => length > maxSearchLength))
+    return `Resolv.conf file "${path}" contains a search path which length is more than allowed ${maxSearchLength} chars!`;
+  if (searches.join(' ').length > maxSearchLine)
+    return `Resolv.conf file '${path}' contains search line which length is more than allowed ${maxSearchLine} chars!`;
+  return undefined;
 }
 
 const unique = (items: readonly string[]) => [...new Set(items)];
@@ -75,16 +92,21 @@ function fitSearches(all: readonly string[]): string[] {
   return fit;
 }
 
-function chooseBase(pod: Pod, { clusterDns, clusterDomain, node }: DnsSettings, warn: Warn): ResolverConfig {
+function chooseBase(pod: Pod, settings: DnsSettings, warn: Warn): ResolverConfig {
+  const { clusterDns, clusterDomain, node } = settings;
   const policy = pod.spec.dnsPolicy ?? 'ClusterFirst';
   if (policy === 'None') return { servers: [], searches: [], options: [] };
   const isCluster = policy === 'ClusterFirstWithHostNet' || (policy === 'ClusterFirst' && !isHostNetwork(pod));
   if (!isCluster) return node;
   if (!clusterDns) {
-    const why = 'kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy.';
-    warn('MissingClusterDNS', `pod: "${describePod(pod)}". ${why} Falling back to "Default" policy.`);
+    const why =
+      'kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.';
+    settings.warnOfNode('MissingClusterDNS', why);
+    warn('MissingClusterDNS', `pod: "${describePod(pod)}". ${why}`);
     return node;
   }
-  const domains = [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain];
+  const domains = clusterDomain
+    ? [`${pod.metadata.namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain]
+    : [];
   return { servers: [clusterDns], searches: [...domains, ...node.searches], options: clusterOptions };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Pod } from '../../api/core/pod.ts';
-import { buildDnsConfig, parseResolvConf } from './dns.ts';
+import { buildDnsConfig, faultOfResolvConf, parseResolvConf } from './dns.ts';
 import { podHostname, renderHostNetworkHosts, renderPodHosts } from './hosts-file.ts';
 
 const podOf = (spec: Partial<Pod['spec']>): Pod => ({
@@ -13,6 +13,7 @@ const settings = {
   clusterDns: '10.96.0.10',
   clusterDomain: 'cluster.local',
   node: parseResolvConf('# a comment\nnameserver 1.1.1.1\nsearch example.internal.\noptions timeout:2\n'),
+  warnOfNode: () => undefined,
 };
 const cluster = ['ns.svc.cluster.local', 'svc.cluster.local', 'cluster.local', 'example.internal'];
 const node = { servers: ['1.1.1.1'], searches: ['example.internal'], options: ['timeout:2'] };
@@ -58,7 +59,8 @@ describe('buildDnsConfig', () => {
 test('what of the resolver configuration a pod does not get is told', () => {
   const told = (spec: Partial<Pod['spec']>, more = {}) => {
     const out: string[] = [];
-    buildDnsConfig(podOf(spec), { ...settings, ...more }, (...words) => out.push(words.join(' ')));
+    const warnOfNode = (...words: string[]) => out.push(`node: ${words.join(' ')}`);
+    buildDnsConfig(podOf(spec), { ...settings, warnOfNode, ...more }, (...words) => out.push(words.join(' ')));
     return out;
   };
   const none = (dnsConfig: object) => ({ dnsPolicy: 'None' as const, dnsConfig });
@@ -70,9 +72,29 @@ test('what of the resolver configuration a pod does not get is told', () => {
     'DNSConfigForming Search Line limits were exceeded, some search paths have been omitted, the applied search line is: a.b',
   ]);
   assert.deepEqual(told({}, { clusterDns: '' }), [
+    'node: MissingClusterDNS kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.',
     'MissingClusterDNS pod: "p_ns()". kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.',
   ]);
   assert.deepEqual(told({ hostNetwork: true }, { clusterDns: '' }), []);
+});
+
+test('what of its own file a node cannot give to pods is told', () => {
+  const fault = (...searches: string[]) =>
+    faultOfResolvConf('/r', { ...settings, node: parseResolvConf(`search ${searches.join(' ')}`) });
+  const many = Array.from({ length: 30 }, (_, i) => `d${i}`);
+  assert.deepEqual(
+    [fault('.', ...many.slice(2)), fault(...many), fault('a'.repeat(254)), fault(...long)],
+    [
+      undefined,
+      "Resolv.conf file '/r' contains search line consisting of more than 29 domains!",
+      'Resolv.conf file "/r" contains a search path which length is more than allowed 253 chars!',
+      "Resolv.conf file '/r' contains search line which length is more than allowed 2048 chars!",
+    ],
+  );
+});
+
+test('the root as a search domain is kept', () => {
+  assert.deepEqual(parseResolvConf('search . a.b.').searches, ['.', 'a.b']);
 });
 
 test('options of the node may stand in several lines', () => {

@@ -176,7 +176,7 @@ const cases: Case[] = [
   {
     name: 'deleted with a container that was made and never started',
     spec: { restartPolicy: 'Never' },
-    containers: [{ name: 'app', created: true }],
+    containers: [{ name: 'app', state: 'CONTAINER_CREATED' }],
     sandbox: 'ended',
     isEnding: true,
     isEnded: true,

@@ -78,7 +78,7 @@ export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
     containerStatuses: statuses.containers,
     ...(statuses.ephemeral.length > 0 ? { ephemeralContainerStatuses: statuses.ephemeral } : {}),
     qosClass: known.qosClass ?? qosClassOf(pod.spec),
-    ...describeResources(pod, phase),
+    ...describeResources(pod, phase, input),
   };
 }
 
@@ -111,14 +111,21 @@ function addressesOf(pod: Pod, { state, known, nodeIp }: PodStatusInput): Pick<P
   return known.podIP ? { podIP: known.podIP, podIPs: known.podIPs ?? [{ ip: known.podIP }] } : {};
 }
 
-/** What is set aside for the pod as a whole, while it has anything set aside. */
-function describeResources(pod: Pod, phase: PodPhase): Pick<PodStatus, 'allocatedResources' | 'resources'> {
+/** What is set aside for the pod as a whole, while it has anything set aside; it has what it had until a resize is through. */
+function describeResources(
+  pod: Pod,
+  phase: PodPhase,
+  { known, resize }: PodStatusInput,
+): Pick<PodStatus, 'allocatedResources' | 'resources'> {
   if (phase !== 'Running') return {};
   const [requests, limits] = [podRequests(pod.spec), podLimits(pod.spec)];
   const has = (resources: object) => Object.keys(resources).length > 0;
   if (!has(requests) && !has(limits)) return {};
   return {
     ...(has(requests) ? { allocatedResources: requests } : {}),
-    resources: { ...(has(limits) ? { limits } : {}), ...(has(requests) ? { requests } : {}) },
+    resources: (resize?.inProgress && known.resources) || {
+      ...(has(limits) ? { limits } : {}),
+      ...(has(requests) ? { requests } : {}),
+    },
   };
 }

@@ -8,7 +8,7 @@ export interface ContainerInit {
   attempt?: number;
   exitCode?: number;
   reason?: string;
-  created?: boolean;
+  state?: ContainerStatus['state'];
   annotations?: Record<string, string>;
 }
 
@@ -16,10 +16,11 @@ export interface ContainerInit {
 export function runtimeContainer(init: ContainerInit): ContainerStatus {
   const { name, attempt = 0, exitCode, reason = exitCode === 0 ? 'Completed' : 'Error', annotations = {} } = init;
   const ended = exitCode !== undefined;
+  const { state = ended ? 'CONTAINER_EXITED' : 'CONTAINER_RUNNING' } = init;
   return {
     id: `${name}-${attempt}`,
     metadata: { name, attempt },
-    state: ended ? 'CONTAINER_EXITED' : init.created ? 'CONTAINER_CREATED' : 'CONTAINER_RUNNING',
+    state,
     created_at: nanos(attempt * 10),
     started_at: nanos(attempt * 10 + 1),
     finished_at: ended ? nanos(attempt * 10 + 2) : '0',

@@ -1,4 +1,4 @@
-// pods/resize: how much cpu and memory the containers of a pod that runs get from now on.
+// pods/resize: how much cpu and memory a pod that runs and its containers get from now on.
 // Upstream: podResizeStrategy and ValidatePodResize.
 // https://kubernetes.io/docs/tasks/configure-pod-container/resize-container-resources/
 import { type FieldError, forbidden, invalid } from '../../../machinery/field-error.ts';
@@ -17,7 +17,7 @@ const amounts = ['requests', 'limits'] as const;
 const resizable = ['cpu', 'memory'] as const;
 
 /**
- * Takes nothing of `sent` but what its containers ask for, and what a change of that needs. Containers that are not those
+ * Takes nothing of `sent` but what it and its containers ask for, and what a change of that needs. Containers that are not those
  * of before, in their order, are taken as they are, for validation to refuse.
  */
 export function takeResources(draft: Pod, old: Pod, sent: Pod): void {
@@ -35,12 +35,13 @@ export function takeResources(draft: Pod, old: Pod, sent: Pod): void {
       assign(container, 'resizePolicy', wanted[i]!.resizePolicy);
     }
   }
+  assign(spec, 'resources', sent.spec.resources);
   draft.spec = spec;
 }
 
-function assign<K extends keyof Container>(container: Container, field: K, value: Container[K] | undefined): void {
-  if (value === undefined) delete container[field];
-  else container[field] = value;
+function assign<T extends object, K extends keyof T>(target: T, field: K, value: T[K] | undefined): void {
+  if (value === undefined) delete target[field];
+  else target[field] = value;
 }
 
 export function validatePodResize(next: Pod, old: Pod): FieldError[] {
@@ -54,6 +55,7 @@ export function validatePodResize(next: Pod, old: Pod): FieldError[] {
     errors.push(invalid('spec', next.status?.qosClass ?? '', detail));
   }
   if (!isSupportedByNode(old)) errors.push(forbidden('spec', 'Pod running on node without support for resize'));
+  errors.push(...validatePodLevel(next.spec, old.spec));
   const others = lists.flatMap((list) => otherContainers(next.spec[list], old.spec[list], list));
   // What follows compares containers one by one.
   if (others.length > 0) return [...errors, ...others];
@@ -65,12 +67,7 @@ export function validatePodResize(next: Pod, old: Pod): FieldError[] {
         if (!jsonEqual(after, before)) errors.push(forbidden('spec', detail));
         continue;
       }
-      const [was, is] = [before.resources, after.resources];
-      for (const amount of amounts) {
-        const isRemoved = Object.keys(was?.[amount] ?? {}).some((name) => is?.[amount]?.[name] === undefined);
-        const detail = `resource ${amount} cannot be removed`;
-        if (isRemoved) errors.push(forbidden(`spec.${list}[${i}].resources.${amount}`, detail));
-      }
+      errors.push(...refuseRemoval(after, before, `spec.${list}[${i}].resources`, 'resource'));
     }
   }
   const munged = withoutResize(next.spec, old.spec);
@@ -79,6 +76,26 @@ export function validatePodResize(next: Pod, old: Pod): FieldError[] {
     errors.push(forbidden('spec', `only cpu and memory resources are mutable\n${diff}`));
   }
   return errors;
+}
+
+/** What a pod asks for as a whole. KEP-5419. */
+function validatePodLevel(next: PodSpec, old: PodSpec): FieldError[] {
+  if (old.resources && !next.resources) return [forbidden('spec.resources', 'pod-level resources cannot be removed')];
+  const errors = refuseRemoval(next, old, 'spec.resources', 'pod-level resource');
+  const isOther = !jsonEqual(withoutAmounts(next, old).resources ?? {}, old.resources ?? {});
+  if (isOther) errors.push(forbidden('spec', 'only cpu and memory resources are mutable at pod-level'));
+  return errors;
+}
+
+type Asks = Pick<Container, 'resources'>;
+
+function refuseRemoval(next: Asks, old: Asks, path: string, what: string): FieldError[] {
+  return amounts.flatMap((amount) => {
+    const isRemoved = Object.keys(old.resources?.[amount] ?? {}).some(
+      (n) => next.resources?.[amount]?.[n] === undefined,
+    );
+    return isRemoved ? [forbidden(`${path}.${amount}`, `${what} ${amount} cannot be removed`)] : [];
+  });
 }
 
 /** Of those that run before the others, only sidecars run on. */
@@ -106,20 +123,27 @@ function withoutResize(next: PodSpec, old: PodSpec): PodSpec {
     for (const [i, container] of (munged[list] ?? []).entries()) {
       const before = old[list]?.[i];
       if (!before || !runsOn(list, before)) continue;
-      const resources = { ...container.resources };
-      for (const amount of amounts) {
-        const now = { ...resources[amount] };
-        for (const name of resizable) {
-          const was = before.resources?.[amount]?.[name];
-          if (was === undefined) delete now[name];
-          else now[name] = was;
-        }
-        if (Object.keys(now).length > 0 || before.resources?.[amount]) resources[amount] = now;
-        else delete resources[amount];
-      }
-      if (Object.keys(resources).length > 0 || before.resources) container.resources = resources;
-      else delete container.resources;
+      munged[list]![i] = withoutAmounts(container, before);
     }
   }
+  // Its own errors tell of the rest.
+  assign(munged, 'resources', old.resources);
   return munged;
+}
+
+/** With as much of cpu and memory as before. */
+function withoutAmounts<T extends Asks>(next: T, before: Asks): T {
+  const resources = { ...next.resources };
+  for (const amount of amounts) {
+    const now = { ...resources[amount] };
+    for (const name of resizable) {
+      const was = before.resources?.[amount]?.[name];
+      if (was === undefined) delete now[name];
+      else now[name] = was;
+    }
+    if (Object.keys(now).length > 0 || before.resources?.[amount]) resources[amount] = now;
+    else delete resources[amount];
+  }
+  const { resources: _, ...rest } = next;
+  return (Object.keys(resources).length > 0 || before.resources ? { ...rest, resources } : rest) as T;
 }

@@ -5,9 +5,11 @@ import { jsonEqual } from '../../../machinery/json.ts';
 import { addQuantities, compareQuantities } from '../../../machinery/quantity.ts';
 import type { Pod } from '../pod.ts';
 import type { Container } from './container.ts';
+import type { ContainerStatus } from './container-status.ts';
 import type { PodSpec } from './pod-spec.ts';
 
 export type ResourceList = Record<string, string>;
+type Held = Pick<ContainerStatus, 'resources' | 'allocatedResources'>;
 type Side = 'requests' | 'limits';
 
 /** Resources that may be asked for at the level of the pod. */
@@ -60,7 +62,7 @@ export function sumContainerResources(spec: PodSpec, side: Side): ResourceList {
 }
 
 /**
- * The spec with what its containers hold while they are resized: what was and what will be, whichever is more. Upstream:
+ * The spec with what it and its containers hold while they are resized: what was and what will be, whichever is more. Upstream:
  * UseStatusResources of component-helpers/resource.
  */
 export function heldSpec({ spec, status }: Pod): PodSpec {
@@ -69,21 +71,23 @@ export function heldSpec({ spec, status }: Pod): PodSpec {
   if (!statuses.some(({ resources }) => resources)) return spec;
   const byName = new Map(statuses.toReversed().map((one) => [one.name, one]));
   const isInfeasible = conditions.some((c) => c.type === 'PodResizePending' && c.reason === 'Infeasible');
-  const held = (container: Container): Container => {
-    const { resources, allocatedResources: allocated } = byName.get(container.name) ?? {};
-    const asked = container.resources ?? {};
-    if (!resources || (jsonEqual(resources, asked) && jsonEqual(allocated ?? {}, asked.requests ?? {})))
-      return container;
+  const held = <T extends Pick<Container, 'resources'>>(holder: T, given: Held = {}): T => {
+    const { resources, allocatedResources: allocated } = given;
+    const asked = holder.resources ?? {};
+    if (!resources || (jsonEqual(resources, asked) && jsonEqual(allocated ?? {}, asked.requests ?? {}))) return holder;
     const most = (side: Side, ...lists: (ResourceList | undefined)[]) => {
       const total = isInfeasible ? {} : { ...asked[side] };
       for (const list of lists) raiseResources(total, list ?? {});
       return total;
     };
     const requests = most('requests', resources.requests, allocated);
-    return { ...container, resources: { ...asked, requests, limits: most('limits', resources.limits) } };
+    return { ...holder, resources: { ...asked, requests, limits: most('limits', resources.limits) } };
   };
-  const initContainers = spec.initContainers?.map((container) => (isSidecar(container) ? held(container) : container));
-  return { ...spec, containers: spec.containers.map(held), ...(initContainers && { initContainers }) };
+  const ofContainer = (container: Container) => held(container, byName.get(container.name));
+  const initContainers = spec.initContainers?.map((c) => (isSidecar(c) ? ofContainer(c) : c));
+  // The status of a pod counts its overhead in.
+  const whole = spec.resources && !spec.overhead ? held(spec, status) : spec;
+  return { ...whole, containers: spec.containers.map(ofContainer), ...(initContainers && { initContainers }) };
 }
 
 /** What the pod asks for: pod-level values win over the containers' sum, overhead is added. */

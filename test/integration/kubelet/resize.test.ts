@@ -28,7 +28,8 @@ describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, ()
     resources: { requests: amounts(cpu, memory), limits: amounts(cpu, memory) },
     ...more,
   });
-  const create = (name: string, ...containers: object[]) =>
+  const create = (name: string, ...containers: object[]) => createWhole(name, {}, containers);
+  const createWhole = (name: string, more: object, containers: object[]) =>
     kubectl.apply({
       apiVersion: 'v1',
       kind: 'Pod',
@@ -38,6 +39,7 @@ describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, ()
         automountServiceAccountToken: false,
         terminationGracePeriodSeconds: 1,
         containers,
+        ...more,
       },
     });
   const podOf = (name: string) => kubectl.json('get', 'pod', name);
@@ -110,6 +112,24 @@ describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, ()
       const told = eventsOf('both').filter((event) => event.includes(' Resize'));
       return told.length >= 2 ? (assert.deepEqual(told.sort(), wanted) ?? true) : undefined;
     });
+  });
+
+  test('as a whole, and with it containers without limits of their own', async () => {
+    const resizePolicy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }];
+    const [shares, restarts] = ['a', 'b'].map((name) => container(name, '1', '1Mi', { resources: {} }));
+    createWhole('whole', { resources: both('200m', '64Mi') }, [shares!, { ...restarts, resizePolicy }]);
+    const first = await ready('whole');
+    const has = (pod: any, name?: string) => kernelOf(pod, name).join(' ');
+    assert.deepEqual([has(first), has(first, 'a')], [`20000 ${64 * mib}`, `20000 ${64 * mib}`]);
+    const patch = JSON.stringify({ spec: { resources: both('300m', '96Mi') } });
+    kubectl.get('patch', 'pod', 'whole', '--subresource', 'resize', '-p', patch);
+    const resized = (p: any) => p.status.resources?.limits.cpu === '300m' && settled(p) && isReady(p);
+    const pod = await until('the resize is through', 'whole', resized);
+    const all = [undefined, 'a', 'b'].map((name) => has(pod, name));
+    assert.deepEqual(all, Array(3).fill(`30000 ${96 * mib}`));
+    assert.deepEqual(pod.status.allocatedResources, amounts('300m', '96Mi'));
+    assert.deepEqual([statusOf(pod, 'a').restartCount, statusOf(pod, 'b').restartCount], [0, 1]);
+    kubectl.get('delete', 'pod', 'whole');
   });
 
   test('by a restart where its policy says so', async () => {
