@@ -4,7 +4,7 @@
 // walk does it all. Upstream: the JSON decoder, field pruning and structural defaulting.
 import { cloneJson, isObject, setKey } from './json.ts';
 import { formatFieldPath, maxComplaints, TooManyValuesError } from './json-reader.ts';
-import { canonicalQuantity, roundUpToMilli } from './quantity.ts';
+import { canonicalQuantity, quantityProblem, roundUpToMilli } from './quantity.ts';
 import type {
   AnySchema,
   FreeSchema,
@@ -205,11 +205,7 @@ function decodeString(schema: StringSchema, value: unknown, walk: Walk): unknown
     const isNumber = typeof value === 'number' || typeof value === 'bigint';
     if (typeof value !== 'string' && !isNumber) throw mismatch(value, 'resource.Quantity', walk);
     const canonical = canonicalQuantity(String(value));
-    if (canonical === undefined) {
-      throw new DecodeError(
-        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-      );
-    }
+    if (canonical === undefined) throw new DecodeError(quantityProblem(String(value)));
     return canonical;
   }
   if (schema.format === 'int-or-string') {
