@@ -4,7 +4,7 @@
 // walk does it all. Upstream: the JSON decoder, field pruning and structural defaulting.
 import { cloneJson, isObject, setKey } from './json.ts';
 import { formatFieldPath, maxComplaints, TooManyValuesError } from './json-reader.ts';
-import { canonicalQuantity, roundUpToMilli } from './quantity.ts';
+import { canonicalQuantity, quantityProblem, roundUpToMilli } from './quantity.ts';
 import type {
   AnySchema,
   FreeSchema,
@@ -205,11 +205,7 @@ function decodeString(schema: StringSchema, value: unknown, walk: Walk): unknown
     const isNumber = typeof value === 'number' || typeof value === 'bigint';
     if (typeof value !== 'string' && !isNumber) throw mismatch(value, 'resource.Quantity', walk);
     const canonical = canonicalQuantity(String(value));
-    if (canonical === undefined) {
-      throw new DecodeError(
-        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-      );
-    }
+    if (canonical === undefined) throw new DecodeError(quantityProblem(String(value)));
     return canonical;
   }
   if (schema.format === 'int-or-string') {
@@ -225,19 +221,57 @@ function decodeString(schema: StringSchema, value: unknown, walk: Walk): unknown
   return value;
 }
 
-const timePattern = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+const canonicalSeconds = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const canonicalMicro = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 
+/** A time in UTC, with seconds or microseconds. */
 function canonicalTime(text: string, micro: boolean): string {
-  const match = timePattern.exec(text);
-  const ms = match ? Date.parse(text.toUpperCase()) : Number.NaN;
-  if (!match || Number.isNaN(ms)) {
-    throw new DecodeError(
-      `parsing time ${JSON.stringify(text)} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(text)} as "2006"`,
-    );
-  }
-  const seconds = new Date(Math.floor(ms / 1000) * 1000).toISOString().slice(0, 19);
-  if (!micro) return `${seconds}Z`;
-  return `${seconds}.${(match[7] ?? '.').slice(1, 7).padEnd(6, '0')}Z`;
+  const ms = (micro ? canonicalMicro : canonicalSeconds).test(text) ? Date.parse(text) : Number.NaN;
+  // A date takes days that its month has not for days of the next.
+  return new Date(ms).getUTCDate() === Number(text.slice(8, 10)) ? text : readTime(text, micro);
+}
+
+/** Reads, and refuses, as Go's time.Parse does it for RFC 3339. */
+function readTime(text: string, micro: boolean): string {
+  const shown = `parsing time ${JSON.stringify(text)}`;
+  let rest = text;
+  const take = (pattern: RegExp, layout: string): string => {
+    const [found] = pattern.exec(rest) ?? [];
+    if (found === undefined) {
+      const why = `cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(layout)}`;
+      throw new DecodeError(`${shown} as "2006-01-02T15:04:05Z07:00": ${why}`);
+    }
+    rest = rest.slice(found.length);
+    return found;
+  };
+  const within = (value: string, least: number, most: number, name: string): number => {
+    if (Number(value) >= least && Number(value) <= most) return Number(value);
+    throw new DecodeError(`${shown}: ${name} out of range`);
+  };
+  const year = Number(take(/^\d{4}/, '2006'));
+  take(/^-/, '-');
+  const month = within(take(/^\d\d/, '01'), 1, 12, 'month');
+  take(/^-/, '-');
+  const day = take(/^\d\d/, '02');
+  take(/^T/, 'T');
+  const hour = within(take(/^\d\d?/, '15'), 0, 23, 'hour');
+  take(/^:/, ':');
+  const minute = within(take(/^\d\d/, '04'), 0, 59, 'minute');
+  take(/^:/, ':');
+  const second = within(take(/^\d\d/, '05'), 0, 59, 'second');
+  const fraction = take(/^(?:[.,]\d+)?/, '');
+  const zone = take(/^(?:Z|[+-]\d\d:\d\d)/, 'Z07:00');
+  const offset =
+    within(zone.slice(1, 3), 0, 24, 'time zone offset hour') * 60 +
+    within(zone.slice(4), 0, 60, 'time zone offset minute');
+  if (rest) throw new DecodeError(`${shown}: extra text: ${JSON.stringify(rest)}`);
+  const date = new Date(0);
+  date.setUTCFullYear(year, month, 0);
+  date.setUTCFullYear(year, month - 1, within(day, 1, date.getUTCDate(), 'day'));
+  date.setUTCHours(hour, minute - (zone[0] === '-' ? -offset : offset), second);
+  // A zone may lead out of the four digits of a year.
+  const seconds = date.toISOString().slice(0, -5).replace(/^\+0/, '').replace(/^-00/, '-');
+  return micro ? `${seconds}.${fraction.slice(1, 7).padEnd(6, '0')}Z` : `${seconds}Z`;
 }
 
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

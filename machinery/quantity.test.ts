@@ -7,6 +7,7 @@ import {
   isNegativeQuantity,
   isWholeQuantity,
   quantityMilliValue,
+  quantityProblem,
   quantityValue,
   subtractQuantities,
 } from './quantity.ts';
@@ -61,7 +62,12 @@ test('canonicalQuantity keeps the suffix family and takes the largest suffix wit
     ['1e30', '1e30'],
     ['1e999', '10e63'],
     ['', undefined],
-    ['.', undefined],
+    // No digits are zero.
+    ['.', '0'],
+    ['-', '0'],
+    ['+.k', '0'],
+    ['m', '0'],
+    ['e3', '0'],
     ['abc', undefined],
     ['1 Gi', undefined],
     ['1K', undefined],
@@ -71,6 +77,13 @@ test('canonicalQuantity keeps the suffix family and takes the largest suffix wit
     ['--1', undefined],
   ];
   for (const [text, want] of table) assert.equal(canonicalQuantity(text), want, text);
+});
+
+test('what is wrong with a text is told as upstream tells it', () => {
+  for (const text of ['1e', '1e+', '1K', '1ii', '1+5', '1m5', '--1'])
+    assert.equal(quantityProblem(text), "unable to parse quantity's suffix", text);
+  for (const text of ['', ' ', '1Zi', 'abc', '1.2.3', '1 Gi', `${'1'.repeat(1_000_000)}x`])
+    assert.match(quantityProblem(text), /^quantities must match the regular expression '/);
 });
 
 test('a canonical form is its own canonical form', () => {

@@ -29,9 +29,9 @@ const digitLimit = 200;
 /** Reads a quantity; undefined if the text is none. */
 export function parseQuantity(text: string): Quantity | undefined {
   const match = quantityPattern.exec(text.trim());
-  if (!match) return undefined;
+  // No digits are zero, but nothing is no quantity.
+  if (!match?.[0]) return undefined;
   const [, sign, whole = '', written = '', exponentPart, suffix = ''] = match;
-  if (whole === '' && written === '') return undefined;
   const fraction = written.slice(0, digitLimit) + (/[1-9]/.test(written.slice(digitLimit)) ? '1' : '');
   const digits = BigInt(whole.replace(/^0+/, '').slice(0, digitLimit) + fraction);
   let format: QuantityFormat = 'DecimalSI';
@@ -88,6 +88,14 @@ export function canonicalQuantity(text: string): string | undefined {
   const quantity = parseQuantity(text);
   return quantity && formatQuantity(quantity);
 }
+
+const quantityForm = /^[+-]?\d*(?:\.\d*)?(?:[eEinumkKMGTP]+[-+]?\d*|[-+]\d*)?$/;
+
+/** Why a text is no quantity. */
+export const quantityProblem = (text: string): string =>
+  text.trim() !== '' && quantityForm.test(text.trim())
+    ? "unable to parse quantity's suffix"
+    : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 /** A canonical quantity as lists of resources hold it: in thousandths, rounded away from zero. Upstream: SetDefaults_ResourceList. */
 export function roundUpToMilli(text: string): string {

@@ -11,16 +11,21 @@ import { stepwise } from '../turns.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import type { ServedResource } from './kind-table.ts';
 
-/** The versions of a kind, for a write to `subresource`. */
-export function versionsOf(context: Pick<ApiContext, 'kinds'>, kind: Kind, subresource: string): Versions {
-  const find = (apiVersion: string): ServedResource | undefined => {
+/** The kind in each of its versions; undefined in one that is not served. */
+export function versionsServed({ kinds }: Pick<ApiContext, 'kinds'>, kind: Kind) {
+  return (apiVersion: string): ServedResource | undefined => {
     const version = kind.served.find((served) => apiVersionOf(served) === apiVersion);
     if (version) return { kind, version };
     // The versions of a custom resource are kinds of their own.
     const { group, version: name } = parseApiVersion(apiVersion);
-    const sibling = kind.storedForm && group === kind.group ? context.kinds.find(group, name, kind.plural) : undefined;
+    const sibling = kind.storedForm && group === kind.group ? kinds.find(group, name, kind.plural) : undefined;
     return sibling?.kind.kind === kind.kind ? sibling : undefined;
   };
+}
+
+/** The versions of a kind, for a write to `subresource`. */
+export function versionsOf(context: Pick<ApiContext, 'kinds'>, kind: Kind, subresource: string): Versions {
+  const find = versionsServed(context, kind);
   const part = {
     hasStatus: kind.subresources.status === true,
     subresource,

@@ -19,13 +19,20 @@ export interface PrepareDeps extends PrepareContext {
 
 const maxGeneratedNameBase = 58;
 
-/** True where a write is for no version in particular: 0 is none, too. */
-export const namesNoVersion = ({ resourceVersion }: ObjectMeta): boolean => /^0*$/.test(resourceVersion ?? '');
+/** The number of the version that a write is for, 0: none in particular; or why it is none, as upstream's store says it. */
+export function versionNamed({ resourceVersion = '' }: ObjectMeta): bigint | StatusError {
+  const digits = resourceVersion.replace(/^0+/, '');
+  const isNumber = /^\d*$/.test(digits);
+  if (isNumber && digits.length <= 20 && BigInt(digits) < 2n ** 64n) return BigInt(digits);
+  const why = isNumber ? 'value out of range' : 'invalid syntax';
+  return new StatusError(500, '', `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: ${why}`);
+}
 
 /** Fills in name, namespace and identity of a new object, before admission sees it. Changes the draft. */
 export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string, deps: PrepareDeps): void {
   const meta = draft.metadata;
-  if (!namesNoVersion(meta)) {
+  // What is no number is not looked at.
+  if (typeof versionNamed(meta) === 'bigint' && versionNamed(meta) !== 0n) {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   }
   if (kind.namespaced) {

@@ -165,6 +165,21 @@ describe('update', () => {
     await refuses(put, 422, 'Invalid', new RegExp(why));
   });
 
+  test('a version is compared as the number that it is', async () => {
+    const { api, made } = await withConfigMap();
+    const put = (resourceVersion: string) =>
+      api.send('PUT', `${configMaps}/a`, { body: { metadata: { name: 'a', resourceVersion }, data: { k: '2' } } });
+    await refuses(put('abc'), 500, '', /^strconv.ParseUint: parsing "abc": invalid syntax$/);
+    await refuses(put('-1'), 500, '', /^strconv.ParseUint: parsing "-1": invalid syntax$/);
+    const tooLarge = '18446744073709551616';
+    await refuses(put(tooLarge), 500, '', new RegExp(`^strconv.ParseUint: parsing "${tooLarge}": value out of`));
+    await refuses(put('18446744073709551615'), 409, 'Conflict', /the object has been modified/);
+    const same = await put(`0${made.metadata.resourceVersion}`);
+    assert.deepEqual([same.data.k, same.metadata.resourceVersion], ['2', String(api.etcd.revision)]);
+    const posted = api.send('POST', configMaps, { body: { metadata: { name: 'b', resourceVersion: 'abc' } } });
+    assert.equal((await posted).metadata.resourceVersion, String(api.etcd.revision));
+  });
+
   // Upstream: TestFieldsWipingConsistency, TestAllowCreateOnUpdate and TestAllowUnconditionalUpdate.
   const said = { labels: { a: 'b' }, annotations: { c: 'd' } };
   const attachment = { attacher: 'x', nodeName: 'n', source: { persistentVolumeName: 'pv' } };

@@ -16,7 +16,7 @@ import { admissionRequest } from './admission-request.ts';
 import { type ApiContext, isLarge, type WriteOptions } from './context.ts';
 import { recordFields } from './field-versions.ts';
 import { afterMutation, keepOwnersOnce } from './owners.ts';
-import { checkUpdate, namesNoVersion, prepareUpdate } from './prepare.ts';
+import { checkUpdate, prepareUpdate, versionNamed } from './prepare.ts';
 import { RequestEnd, refuseGone } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
@@ -169,20 +169,21 @@ async function draftOf(
 
 // A write that names no version, or 0, is for whatever version is there, unless the kind demands one.
 function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
-  const { uid, resourceVersion, name = '' } = draft.metadata;
+  const { uid, name = '' } = draft.metadata;
   const currentUid = current.object.metadata.uid;
   if (uid && uid !== currentUid) {
     const why = `StorageError: invalid object, Code: 4, Key: ${current.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${currentUid}`;
     throw conflictError(groupResourceOf(kind), name, why);
   }
-  const revision = String(current.revision);
-  if (namesNoVersion(draft.metadata)) {
+  const version = versionNamed(draft.metadata);
+  if (typeof version !== 'bigint') throw version;
+  if (version === 0n) {
     if (kind.demandsVersion) {
       const why = invalid('metadata.resourceVersion', 0, 'must be specified for an update');
       throw invalidError({ group: kind.group, kind: kind.plural }, name, [why]);
     }
-    draft.metadata.resourceVersion = revision;
-  } else if (resourceVersion !== revision) throw modifiedError(groupResourceOf(kind), name);
+  } else if (version !== BigInt(current.revision)) throw modifiedError(groupResourceOf(kind), name);
+  draft.metadata.resourceVersion = String(current.revision);
 }
 
 /** True when nothing keeps a deleted object any longer. */

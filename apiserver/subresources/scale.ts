@@ -16,9 +16,10 @@ import { readPatch } from '../endpoints/patch.ts';
 import { checkTarget } from '../endpoints/update.ts';
 import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext } from '../registry/context.ts';
+import { versionsServed } from '../registry/field-versions.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
-import { parentEntries, scaleEntries, scaleVersions } from './scale-fields.ts';
+import { parentEntries, replicasPaths, scaleEntries, scaleVersions } from './scale-fields.ts';
 
 const speaks = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 const scale = { kind: 'Scale', apiVersion: ScaleKind.apiVersion, schema: ScaleKind.storage.schema };
@@ -58,9 +59,10 @@ function wantedScale(
   if (request.info.verb === 'patch' && baseType(request.contentType) === applyType) {
     const { config, warnings } = readConfiguration(request, options.fieldValidation);
     options.warnings.push(...warnings);
+    const pathOf = replicasPaths(versionsServed(context, kind));
     return async (parent) => {
       const current = scaleOf(kind, parent);
-      current.metadata.managedFields = scaleEntries(kind, parent.metadata.managedFields, scale.apiVersion);
+      current.metadata.managedFields = scaleEntries(pathOf, parent.metadata.managedFields, scale.apiVersion);
       const versions = scaleVersions(scale.schema, scale.apiVersion);
       const time = timestamp(context.clock.now());
       const asked = { what: scale, live: current, config, options, subresource: 'scale', time, versions };
@@ -109,7 +111,11 @@ export const scaleSubresource: Subresource = {
       if (next.metadata.uid) draft.metadata.uid = next.metadata.uid;
       if (isApply) {
         const entries = { parent: old.metadata.managedFields, scale: next.metadata.managedFields ?? [] };
-        draft.metadata.managedFields = parentEntries(kind, entries, options.apiVersion);
+        draft.metadata.managedFields = parentEntries(
+          replicasPaths(versionsServed(context, kind)),
+          entries,
+          options.apiVersion,
+        );
       }
       return draft;
     };

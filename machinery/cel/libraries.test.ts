@@ -74,7 +74,7 @@ const truths: Record<string, string[]> = {
     "cidr('::1/64').prefixLength() == 64 && string(cidr('10.0.0.0/8')) == '10.0.0.0/8' && type(ip('::1')) == net.IP",
   ],
   quantities: [
-    "isQuantity('1.3Gi') && isQuantity('1e3') && !isQuantity('1,3G') && !isQuantity('10000k ') && !isQuantity('Mi')",
+    "isQuantity('1.3Gi') && isQuantity('1e3') && !isQuantity('1,3G') && !isQuantity('10000k ') && isQuantity('Mi')",
     "quantity('200M') == quantity('0.2G') && quantity('1Gi').isGreaterThan(quantity('1G')) && quantity('50k').isLessThan(quantity('50Mi'))",
     "quantity('50k').asInteger() == 50000 && quantity('9999999999999999999G').isInteger() == false && !quantity('1.5').isInteger()",
     "quantity('50.703k').asApproximateFloat() == 50703.0 && quantity('-1').sign() == -1 && quantity('0').sign() == 0",

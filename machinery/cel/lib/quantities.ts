@@ -1,5 +1,5 @@
 // Resource quantities. Upstream: apiserver/pkg/cel/library/quantity.go.
-import { parseQuantity, type Quantity } from '../../quantity.ts';
+import { parseQuantity, type Quantity, quantityProblem } from '../../quantity.ts';
 import { intOf } from '../arithmetic.ts';
 import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
@@ -31,7 +31,7 @@ function read(text: string): Quantity | undefined {
 function quantity(text: string): Value {
   const value = read(text);
   if (value !== undefined) return new QuantityValue(value.nanos, isAtBound(value.nanos) && !isBound.test(text));
-  throw new CelError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+  throw new CelError(quantityProblem(text));
 }
 
 const bound = (2n ** 63n - 1n) * nanosPerUnit;
