@@ -342,16 +342,54 @@ describe('the csi plugin', async () => {
     bed.expandFailure = Object.assign(new Error(), { code: RpcStatus.FAILED_PRECONDITION, details: 'in use' });
     await bed.plugin.setUp(bed.context({ pv, claim }));
     assert.deepEqual(bed.told, []);
+    const read = (): Promise<PersistentVolumeClaim> => api.send('GET', `${claims}/c`);
+    const stateOf = ({ status: { conditions = [], allocatedResourceStatuses } = {} }: PersistentVolumeClaim) => [
+      conditions.map(({ type, message }) => [type, message]),
+      allocatedResourceStatuses?.storage,
+    ];
+    const said = (colon: string, code: string) =>
+      `failed to expand pvc with Expander.NodeExpand failed to expand the volume ${colon}rpc error: code = ${code} desc = in use`;
+    const inUse = await read();
+    assert.deepEqual(stateOf(inUse), [
+      [
+        ['FileSystemResizePending', undefined],
+        ['NodeResizeError', said(': ', 'FailedPrecondition')],
+      ],
+      'NodeResizeInProgress',
+    ]);
+    await bed.plugin.setUp(bed.context({ pv, claim: inUse }));
+    assert.deepEqual(await read(), inUse, 'told once');
+    for (const [code, state] of [
+      [RpcStatus.UNAVAILABLE, stateOf(inUse)],
+      [
+        RpcStatus.OUT_OF_RANGE,
+        [
+          [
+            ['FileSystemResizePending', undefined],
+            ['NodeResizeError', said('', 'OutOfRange')],
+          ],
+          'NodeResizeInfeasible',
+        ],
+      ],
+    ] as const) {
+      bed.expandFailure = Object.assign(new Error(), { code, details: 'in use' });
+      await assert.rejects(bed.plugin.setUp(bed.context({ pv, claim: inUse })), /in use/);
+      assert.deepEqual(stateOf(await read()), state);
+    }
+    bed.asked.expand.length = 0;
+    await bed.plugin.setUp(bed.context({ pv, claim: await read() }));
+    assert.equal(bed.asked.expand.length, 0, 'nobody asked for another try');
     bed.expandFailure = undefined;
+    bed.refreshes.length = 0;
     await bed.plugin.setUp(bed.context({ pv, claim }));
     const told = 'Normal FileSystemResizeSuccessful MountVolume.NodeExpandVolume succeeded for volume "pv" n';
     assert.deepEqual(bed.told, [`Pod ${told}`, `PersistentVolumeClaim ${told}`]);
     assert.equal(bed.asked.expand[0]!.capacity_range!.required_bytes, String(2 ** 31));
-    const after: PersistentVolumeClaim = await api.send('GET', `${claims}/c`);
+    const after = await read();
     assert.deepEqual(after.status?.capacity, { storage: '2Gi' });
     assert.deepEqual([after.status?.conditions ?? [], after.status?.allocatedResourceStatuses ?? {}], [[], {}]);
-    assert.deepEqual(bed.refreshes, [60_000, 60_000]);
+    assert.deepEqual(bed.refreshes, [60_000]);
     await bed.plugin.setUp(bed.context({ pv, claim: after }));
-    assert.equal(bed.asked.expand.length, 2);
+    assert.equal(bed.asked.expand.length, 1);
   });
 });

@@ -1,11 +1,13 @@
 // The node's part of making a volume larger: where the persistent volume is larger than its claim
-// knows, the driver grows the file system, and the claim is told. Upstream: node_expander.go in
-// pkg/volume/util/operationexecutor.
+// knows, the driver grows the file system, and the claim is told how far that is. Upstream:
+// node_expander.go in pkg/volume/util/operationexecutor; KEP-1790.
 import { status as RpcStatus } from '@grpc/grpc-js';
+import { resizeConditions } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { type EventRecorder, targetOf } from '../../client/events.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import { compareQuantities, quantityValue } from '../../machinery/quantity.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import { eventTarget } from '../pods/pod-text.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
@@ -23,6 +25,21 @@ interface Expansion {
   path: string;
 }
 
+/** The driver may be at it still. */
+const unfinished: ReadonlySet<number> = new Set([
+  RpcStatus.CANCELLED,
+  RpcStatus.DEADLINE_EXCEEDED,
+  RpcStatus.UNAVAILABLE,
+  RpcStatus.RESOURCE_EXHAUSTED,
+  RpcStatus.ABORTED,
+]);
+/** No other try helps. */
+const infeasible: ReadonlySet<number> = new Set([
+  RpcStatus.INVALID_ARGUMENT,
+  RpcStatus.OUT_OF_RANGE,
+  RpcStatus.NOT_FOUND,
+]);
+
 /** Throws with a text for an event. What the driver cannot do while the volume is in use keeps nobody from it. */
 export async function expandOnNode(
   {
@@ -37,6 +54,16 @@ export async function expandOnNode(
   const size = pv?.spec.capacity?.storage;
   const known = claim?.status?.capacity?.storage;
   if (!pv || !claim || size === undefined || known === undefined || compareQuantities(size, known) <= 0) return;
+  const { name = '', namespace = '' } = claim.metadata;
+  const tell = (status: object) =>
+    client
+      .resource(PersistentVolumeClaimKind)
+      .patch({ namespace, name }, { status }, { type: 'merge', subresource: 'status' });
+  const before = claim.status?.conditions ?? [];
+  const phase = claim.status?.allocatedResourceStatuses?.storage;
+  // It is tried again when whoever resizes it says so.
+  if (phase === 'NodeResizeInfeasible') return;
+  if (phase === 'NodeResizePending') await tell({ allocatedResourceStatuses: { storage: 'NodeResizeInProgress' } });
   const stages = driver.capabilities.has('STAGE_UNSTAGE_VOLUME');
   const mode = accessModeOf(pv.spec.accessModes?.[0] ?? '', driver.capabilities.has('SINGLE_NODE_MULTI_WRITER'));
   const { mountOptions, volumeMode } = pv.spec;
@@ -52,20 +79,26 @@ export async function expandOnNode(
       secrets,
     });
   } catch (err) {
-    if (isRpcError(err) && err.code === RpcStatus.FAILED_PRECONDITION) return;
+    if (isRpcError(err) && !unfinished.has(err.code)) {
+      const [type, isHopeless] = ['NodeResizeError', infeasible.has(err.code)];
+      const what = `Expander.NodeExpand failed to expand the volume ${isHopeless ? '' : ': '}${describeRpcError(err)}`;
+      const message = `failed to expand pvc with ${what}`;
+      const lastTransitionTime = timestamp(context.nowMs());
+      const conditions = before.filter((one) => one.type !== type);
+      conditions.push({ type, status: 'True', lastProbeTime: null, lastTransitionTime, message } as never);
+      const allocatedResourceStatuses = isHopeless ? { storage: 'NodeResizeInfeasible' } : {};
+      const isKnown = before.some((one) => one.type === type && one.message === message);
+      if (!isKnown || isHopeless) await tell({ conditions, allocatedResourceStatuses });
+      if (err.code === RpcStatus.FAILED_PRECONDITION) return;
+    }
     throw new Error(describeRpcError(err), { cause: err });
   }
   const told = `MountVolume.NodeExpandVolume succeeded for volume "${pv.metadata.name}" ${nodeName}`;
   for (const target of [eventTarget(context.pod), targetOf(PersistentVolumeClaimKind, claim)])
     events.event(target, 'Normal', 'FileSystemResizeSuccessful', told);
-  const { name = '', namespace = '' } = claim.metadata;
-  const settled = new Set(['Resizing', 'FileSystemResizePending']);
-  const conditions = (claim.status?.conditions ?? []).filter(({ type }) => !settled.has(type));
-  const status = {
+  await tell({
     capacity: { ...claim.status?.capacity, storage: size },
-    conditions,
+    conditions: before.filter(({ type }) => !resizeConditions.has(type)),
     allocatedResourceStatuses: null,
-  };
-  const claims = client.resource(PersistentVolumeClaimKind);
-  await claims.patch({ namespace, name }, { status }, { type: 'merge', subresource: 'status' });
+  });
 }

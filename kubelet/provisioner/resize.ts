@@ -2,7 +2,7 @@
 // claim's status. Upstream: external-resizer. https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims
 import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
 import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
-import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
+import { type PersistentVolumeClaim, resizeConditions } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { compareQuantities, quantityValue } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -70,17 +70,15 @@ export async function grow(
   }
   await writeStatus(deps, begun, {
     capacity: { ...begun.status?.capacity, storage: size },
-    conditions: (begun.status?.conditions ?? []).filter(({ type }) => !settled.has(type)),
+    conditions: (begun.status?.conditions ?? []).filter(({ type }) => !resizeConditions.has(type)),
     allocatedResourceStatuses: others,
   });
   events.event(target, 'Normal', 'VolumeResizeSuccessful', 'Resize volume succeeded');
 }
 
-const settled = new Set(['Resizing', 'FileSystemResizePending']);
-
 /** The conditions with this one in place of others about resizing. */
 function withCondition(status: Status, type: string, now: string): Status['conditions'] {
-  const others = (status.conditions ?? []).filter((one) => !settled.has(one.type));
+  const others = (status.conditions ?? []).filter((one) => !resizeConditions.has(one.type));
   const known = status.conditions?.find((one) => one.type === type);
   const message =
     type === 'FileSystemResizePending'

@@ -46,6 +46,14 @@ export const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimS
   phase: s.string('Pending, Bound or Lost.', { default: 'Pending', enum: ['Bound', 'Lost', 'Pending'] }),
 });
 
+/** Types of the conditions that tell how a resize goes; they are gone with it. */
+export const resizeConditions: ReadonlySet<string> = new Set([
+  'Resizing',
+  'FileSystemResizePending',
+  'ControllerResizeError',
+  'NodeResizeError',
+]);
+
 export const persistentVolumeClaimSchema = s.api('core.v1.PersistentVolumeClaim', 'Asks for a volume, and holds it.', {
   ...objectFields,
   spec: s.field(persistentVolumeClaimSpec, 'What is asked for.', { always: true }),
