@@ -68,6 +68,13 @@ export function computeCapacity(facts: NodeFacts): Required<Pick<NodeStatus, 'ca
   };
 }
 
+/** What a newer control plane asks a node for before it lets pods have it. KEP-5328. */
+const declaredFeatures = [
+  'ExtendWebSocketsToKubelet',
+  'InPlacePodLevelResourcesVerticalScaling',
+  'RestartAllContainersOnContainerExits',
+];
+
 export function computeNodeStatus(input: NodeStatusInput): NodeStatus {
   const { identity, facts, version, runtime } = input;
   const handlers = runtime?.runtime_handlers ?? [];
@@ -106,7 +113,7 @@ export function computeNodeStatus(input: NodeStatusInput): NodeStatus {
           })),
         }
       : {}),
-    declaredFeatures: ['RestartAllContainersOnContainerExits'],
+    declaredFeatures,
     features: { supplementalGroupsPolicy: runtime?.features?.supplemental_groups_policy ?? false },
   };
 }

@@ -89,7 +89,7 @@ export const otherFields: readonly { scenario: string; path: RegExp; why: string
   {
     scenario: 'node-object',
     path: /^node\.status\.declaredFeatures$/,
-    why: 'features in development that kubelets here do not have',
+    why: 'init containers that are no sidecars are not resized here',
   },
 ];
 
