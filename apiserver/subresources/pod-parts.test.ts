@@ -105,11 +105,11 @@ describe('pods/ephemeralcontainers', () => {
 describe('pods/resize', () => {
   const resources = (pod: any) => pod.spec.containers[0].resources;
 
-  test('gives more and less cpu and memory, also to sidecars, and takes nothing else', async () => {
+  test('gives more and less cpu and memory, also to init containers, and takes nothing else', async () => {
     const { old, next } = await write('resize', (pod) => {
       resources(pod).requests = { cpu: '200m', memory: '32Mi', [gpu]: '1' };
       resources(pod).limits.memory = '1Gi';
-      pod.spec.initContainers[0].resources.requests.cpu = '20m';
+      for (const one of pod.spec.initContainers) one.resources.requests.cpu = '20m';
       pod.spec.containers[0].image = 'other';
       pod.metadata.labels.a = 'c';
     });
@@ -118,7 +118,7 @@ describe('pods/resize', () => {
       requests: { cpu: '200m', memory: '32Mi', [gpu]: '1' },
       limits: { cpu: '1', memory: '1Gi', [gpu]: '1' },
     };
-    wanted.spec.initContainers[0].resources.requests.cpu = '20m';
+    for (const one of wanted.spec.initContainers) one.resources.requests.cpu = '20m';
     wanted.metadata.generation++;
     assert.deepEqual(withoutManagers(next), withoutManagers(wanted));
   });
@@ -191,9 +191,12 @@ describe('pods/resize', () => {
       /spec: Forbidden: only cpu and memory resources are mutable/,
     ],
     [
-      'one that has run before',
-      (pod) => (pod.spec.initContainers[1].resources.requests.cpu = '20m'),
-      /spec: Forbidden: resources for non-sidecar init containers are immutable/,
+      'one that has run before, by a restart',
+      ({ spec: { initContainers } }) => {
+        initContainers[1].resources.requests.cpu = '20m';
+        initContainers[1].resizePolicy = [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }];
+      },
+      /spec\.initContainers\[1\]: Forbidden: non-sidecar init containers with a resize policy of RestartContainer cannot be resized/,
     ],
     [
       'another name',

@@ -72,6 +72,7 @@ export function computeCapacity(facts: NodeFacts): Required<Pick<NodeStatus, 'ca
 const declaredFeatures = [
   'ExtendWebSocketsToKubelet',
   'InPlacePodLevelResourcesVerticalScaling',
+  'InPlacePodVerticalScalingInitContainers',
   'RestartAllContainersOnContainerExits',
 ];
 

@@ -21,7 +21,7 @@ const pod = (cpu: string, init = '1'): Pod => ({
 
 test('a pod is what it has been given, whatever it asks for', () => {
   const given = allocationOf(pod('500m'));
-  assert.deepEqual(Object.keys(given.containers), ['side', 'c'], 'what ends before the others is never resized');
+  assert.deepEqual(Object.keys(given.containers), ['first', 'side', 'c']);
   assert.equal(isResized(pod('500m'), given), false);
   assert.equal(isResized(pod('0.5'), given), false, 'another way to write it is no other amount');
   assert.equal(isResized(pod('1'), given), true);

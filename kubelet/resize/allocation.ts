@@ -5,7 +5,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from '../../api/core/pod/container.ts';
-import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { replaceFile } from '../../host/atomic-file.ts';
@@ -24,7 +23,7 @@ export interface Allocation {
 
 /** Containers whose resources may change while they run. */
 export const resizableContainersOf = (pod: Pod): readonly Container[] => [
-  ...initContainersOf(pod).filter(isSidecar),
+  ...initContainersOf(pod),
   ...containersOf(pod),
 ];
 

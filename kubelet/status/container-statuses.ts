@@ -5,7 +5,6 @@
 import type { Container } from '../../api/core/pod/container.ts';
 import type { ContainerState, ContainerStatus, VolumeMountStatus } from '../../api/core/pod/container-status.ts';
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
-import { isSidecar } from '../../api/core/pod/resource-totals.ts';
 import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -124,7 +123,7 @@ function computeOne(
     containerID: `${input.runtimeName}://${latest.id}`,
     state: stateOf(latest, input),
     lastState: previous && hasExited(previous) ? stateOf(previous, input) : lastStateOf(input.known, latest),
-    ...describeRunning(pod, container, latest, input.resourcesInForce?.(latest)),
+    ...describeRunning(container, latest, input.resourcesInForce?.(latest)),
   };
   if (isRunning(latest)) {
     status.started = input.hasStarted(latest);
@@ -187,18 +186,16 @@ function mountsOf(container: Container): { volumeMounts?: VolumeMountStatus[] } 
 
 /** Resources in force and the user, known once the container exists. */
 function describeRunning(
-  pod: Pod,
   container: Container,
   latest: RuntimeContainer,
   inForce: ResourceRequirements | undefined,
 ): Partial<ContainerStatus> {
   const { requests, limits } = inForce ?? container.resources ?? {};
   const allocated = container.resources?.requests;
-  const hasResources = !isInitOnly(pod, container.name) || isSidecar(container);
   const user = latest.user?.linux;
   return {
-    ...(allocated && hasResources && !hasExited(latest) ? { allocatedResources: allocated } : {}),
-    ...(!hasExited(latest) && hasResources && (requests || limits)
+    ...(allocated && !hasExited(latest) ? { allocatedResources: allocated } : {}),
+    ...(!hasExited(latest) && (requests || limits)
       ? { resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) } }
       : {}),
     ...(user && !hasExited(latest)

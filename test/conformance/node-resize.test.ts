@@ -1,7 +1,7 @@
 // What sig-node requires of resizes in place: status, restarts and control groups, there and back.
 import assert from 'node:assert/strict';
-import { create, nodeRequirements, pod, podPath, restricted, shell } from './node.ts';
-import { conditionOf, selector } from './objects.ts';
+import { nodeRequirements, podPath, shell } from './node.ts';
+import { conditionOf } from './objects.ts';
 import {
   type Amounts,
   type Containers,
@@ -254,21 +254,4 @@ nodeRequirements('conf-resize', ['busybox'], (requirement) => {
       'restricted',
     );
   }
-
-  requirement(
-    'Pod InPlace Resize Container apply invalid resize patch requests Burstable pod - nonrestartable initContainer',
-    async (space) => {
-      const resources = resourcesOf({ cpu, memory });
-      const initContainers = [shell('true', { name: 'c1-init', resources, securityContext: restricted })];
-      const c1 = shell('sleep 1d', { name: 'c1', securityContext: restricted });
-      await create(space, 'pods', pod('resized', c1, { initContainers }));
-      const spec = { initContainers: [{ name: 'c1-init', resources: { requests: { cpu: '25m', memory: '40Mi' } } }] };
-      const { code, body } = await space.request('PATCH', podPath(space, 'resized', '/resize'), { body: { spec } });
-      assert.equal(code, 422);
-      assert.match(body.message, /resources for non-sidecar init containers are immutable/);
-      const { items } = await space.get(`${space.path('/api/v1', 'pods')}?${selector('')}`);
-      assert.deepEqual(specOf(items[0]), { 'c1-init': resources, c1: {} });
-    },
-    'restricted',
-  );
 });

@@ -8,6 +8,7 @@ import type { Container } from './container.ts';
 import { mirrorAnnotation } from './mirror.ts';
 import type { PodSpec } from './pod-spec.ts';
 import { qosClassOf } from './qos.ts';
+import { isSidecar } from './resource-totals.ts';
 import { diffPodSpecs } from './spec-diff.ts';
 import { validatePod } from './validation.ts';
 
@@ -62,10 +63,11 @@ export function validatePodResize(next: Pod, old: Pod): FieldError[] {
   for (const list of lists) {
     for (const [i, before] of (old.spec[list] ?? []).entries()) {
       const after = next.spec[list]![i]!;
-      if (!runsOn(list, before)) {
-        const detail = 'resources for non-sidecar init containers are immutable';
-        if (!jsonEqual(after, before)) errors.push(forbidden('spec', detail));
-        continue;
+      const restarts = after.resizePolicy?.some(({ restartPolicy }) => restartPolicy === 'RestartContainer');
+      // What has ended is not started once more.
+      if (list === 'initContainers' && !isSidecar(before) && restarts && !jsonEqual(after, before)) {
+        const detail = 'non-sidecar init containers with a resize policy of RestartContainer cannot be resized';
+        errors.push(forbidden(`spec.${list}[${i}]`, detail));
       }
       errors.push(...refuseRemoval(after, before, `spec.${list}[${i}].resources`, 'resource'));
     }
@@ -98,10 +100,6 @@ function refuseRemoval(next: Asks, old: Asks, path: string, what: string): Field
   });
 }
 
-/** Of those that run before the others, only sidecars run on. */
-const runsOn = (list: List, { restartPolicy }: Container): boolean =>
-  list === 'containers' || restartPolicy === 'Always';
-
 function otherContainers(next: Container[] = [], old: Container[] = [], list: List): FieldError[] {
   if (next.length !== old.length) return [forbidden(`spec.${list}`, `${list} may not be added or removed on resize`)];
   return old.flatMap(({ name }, i) => {
@@ -122,8 +120,7 @@ function withoutResize(next: PodSpec, old: PodSpec): PodSpec {
   for (const list of lists) {
     for (const [i, container] of (munged[list] ?? []).entries()) {
       const before = old[list]?.[i];
-      if (!before || !runsOn(list, before)) continue;
-      munged[list]![i] = withoutAmounts(container, before);
+      if (before) munged[list]![i] = withoutAmounts(container, before);
     }
   }
   // Its own errors tell of the rest.

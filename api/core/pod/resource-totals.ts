@@ -84,7 +84,7 @@ export function heldSpec({ spec, status }: Pod): PodSpec {
     return { ...holder, resources: { ...asked, requests, limits: most('limits', resources.limits) } };
   };
   const ofContainer = (container: Container) => held(container, byName.get(container.name));
-  const initContainers = spec.initContainers?.map((c) => (isSidecar(c) ? ofContainer(c) : c));
+  const initContainers = spec.initContainers?.map(ofContainer);
   // The status of a pod counts its overhead in.
   const whole = spec.resources && !spec.overhead ? held(spec, status) : spec;
   return { ...whole, containers: spec.containers.map(ofContainer), ...(initContainers && { initContainers }) };

@@ -132,6 +132,28 @@ describe('a pod is resized in place', { skip: needsRoot || needsNewKubectl }, ()
     kubectl.get('delete', 'pod', 'whole');
   });
 
+  test('while an init container runs, and before another has begun', async () => {
+    const init = (name: string) =>
+      container(name, '100m', '32Mi', { command: ['sh', '-c', `until [ -e /tmp/${name} ]; do sleep 0.1; done`] });
+    createWhole('early', { initContainers: [init('first'), init('second')] }, [container('main', '100m', '32Mi')]);
+    const initOf = (pod: any, name: string) => pod.status.initContainerStatuses?.find((c: any) => c.name === name);
+    await until('the first runs', 'early', (pod) => initOf(pod, 'first')?.state.running);
+    const wish = both('200m', '64Mi');
+    const initContainers = ['first', 'second'].map((name) => ({ name, resources: wish }));
+    kubectl.get('patch', 'pod', 'early', '--subresource', 'resize', '-p', JSON.stringify({ spec: { initContainers } }));
+    for (const name of ['first', 'second']) {
+      const has = (pod: any) => initOf(pod, name).resources?.limits.cpu === '200m' && settled(pod);
+      const pod = await until(`${name} has it`, 'early', has);
+      const status = initOf(pod, name);
+      assert.deepEqual([status.resources, status.restartCount], [wish, 0]);
+      const statuses = { status: { containerStatuses: pod.status.initContainerStatuses }, metadata: pod.metadata };
+      assert.deepEqual(kernelOf(statuses, name), [20_000, 64 * mib]);
+      kubectl.get('exec', 'early', '-c', name, '--', 'touch', `/tmp/${name}`);
+    }
+    assert.deepEqual(statusOf(await ready('early'), 'main').resources, both('100m', '32Mi'));
+    kubectl.get('delete', 'pod', 'early');
+  });
+
   test('by a restart where its policy says so', async () => {
     const resizePolicy = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }];
     create('restarts', container('a', '100m', '64Mi', { resizePolicy }), container('b', '100m', '64Mi'));

@@ -86,11 +86,6 @@ export const otherFields: readonly { scenario: string; path: RegExp; why: string
     path: /^node\.status\.runtimeHandlers$/,
     why: 'one handler is the default, whose name is the runtime’s own affair',
   },
-  {
-    scenario: 'node-object',
-    path: /^node\.status\.declaredFeatures$/,
-    why: 'init containers that are no sidecars are not resized here',
-  },
 ];
 
 /** Lists of whole objects whose order means nothing, by their paths. */
