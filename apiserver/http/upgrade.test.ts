@@ -1,10 +1,14 @@
-// What the next hop of an upgrade is told, and that a client cannot write a second request into it.
+// What the next hop of an upgrade is told, that a client cannot write a second request into it, and that both end.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
+import type { KubeletAccess } from '../kubelet-access.ts';
 import type { SubresourceContext } from '../subresources/handler.ts';
 import { execSubresource, portForwardSubresource } from '../subresources/pod-streams.ts';
-import { requestHead } from './upgrade.ts';
+import { forwardUpgrade, requestHead } from './upgrade.ts';
 
 const hop = { host: '10.0.0.1', port: 10250, tls: true, kubelet: 'n' };
 
@@ -39,4 +43,30 @@ describe('the head of a forwarded upgrade', () => {
     const exec = await execSubresource.upgrade!(context, api.request('GET', `${pod}/exec?${query}`));
     assert.equal(exec.path, '/exec/default/p/c?output=1&error=1&command=ls');
   });
+});
+
+const listen = async (server: Server) => {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
+};
+
+test('a client is seen to leave, also after the next hop has', async (t) => {
+  const deadline = { signal: AbortSignal.timeout(10_000) };
+  const nextHop = createServer((socket) => socket.once('data', () => socket.end('bye')));
+  const front = createServer({ allowHalfOpen: true });
+  t.after(() => {
+    for (const server of [nextHop, front]) server.close();
+  });
+  const port = await listen(nextHop);
+  const client = connect({ port: await listen(front), host: '127.0.0.1', allowHalfOpen: true });
+  const [socket] = (await once(front, 'connection', deadline)) as [Socket];
+  const message = { method: 'GET', rawHeaders: ['Upgrade', 'websocket'] } as unknown as IncomingMessage;
+  const target = { host: '127.0.0.1', port, path: '/', tls: false };
+  forwardUpgrade({ message, socket, head: Buffer.alloc(0) }, target as never, {} as KubeletAccess);
+  const chunks: Buffer[] = [];
+  client.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(client, 'end', deadline);
+  assert.equal(Buffer.concat(chunks).toString(), 'bye');
+  client.end('more than anybody reads');
+  await once(socket, 'close', deadline);
 });

@@ -58,7 +58,8 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
   });
   socket.on('error', () => upstream.destroy());
   socket.on('close', () => upstream.destroy());
-  upstream.on('close', () => socket.end());
+  // Nobody reads it any more: what still comes is dropped, so that its end is seen.
+  upstream.on('close', () => socket.end().resume());
 }
 
 /**

@@ -99,6 +99,7 @@ function join({ req, socket, head }: StreamRequest, url: URL): Promise<void> {
       else reject(new Error(`error dialing the container runtime: ${err.message}`, { cause: err }));
     });
     socket.on('close', () => upstream.destroy());
-    upstream.on('close', () => socket.end());
+    // Nobody reads it any more: what still comes is dropped, so that its end is seen.
+    upstream.on('close', () => socket.end().resume());
   });
 }
