@@ -6,6 +6,7 @@ import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { connect as connectTcp, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { endTogether } from '../../host/joined-ends.ts';
 import { badRequestError, StatusError } from '../../machinery/errors.ts';
 import { renderAnswerHead, renderPassedOnHead } from '../../machinery/http-text.ts';
 import { describeNetworkError } from '../../machinery/network-error.ts';
@@ -49,17 +50,12 @@ export function forwardUpgrade(request: UpgradeRequest, target: UpgradeTarget, k
     upstream.pipe(socket);
   });
   upstream.on('error', (err) => {
-    // What has come is still the client's.
-    if (joined) socket.end();
-    else {
-      const why = describeNetworkError(err, target.host);
-      refuseUpgrade(socket, new StatusError(500, '', `error dialing backend: ${why}`, { cause: err }));
-    }
+    if (joined) return;
+    const why = describeNetworkError(err, target.host);
+    refuseUpgrade(socket, new StatusError(500, '', `error dialing backend: ${why}`, { cause: err }));
   });
   socket.on('error', () => upstream.destroy());
-  socket.on('close', () => upstream.destroy());
-  // Nobody reads it any more: what still comes is dropped, so that its end is seen.
-  upstream.on('close', () => socket.end().resume());
+  endTogether(socket, upstream);
 }
 
 /**

@@ -31,8 +31,9 @@ export function versionNamed({ resourceVersion = '' }: ObjectMeta): bigint | Sta
 /** Fills in name, namespace and identity of a new object, before admission sees it. Changes the draft. */
 export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string, deps: PrepareDeps): void {
   const meta = draft.metadata;
+  const version = versionNamed(meta);
   // What is no number is not looked at.
-  if (typeof versionNamed(meta) === 'bigint' && versionNamed(meta) !== 0n) {
+  if (typeof version === 'bigint' && version !== 0n) {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   }
   if (kind.namespaced) {

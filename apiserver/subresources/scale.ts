@@ -19,7 +19,7 @@ import type { ApiContext } from '../registry/context.ts';
 import { versionsServed } from '../registry/field-versions.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
-import { parentEntries, replicasPaths, scaleEntries, scaleVersions } from './scale-fields.ts';
+import { parentEntries, type ReplicasPaths, replicasPaths, scaleEntries, scaleVersions } from './scale-fields.ts';
 
 const speaks = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 const scale = { kind: 'Scale', apiVersion: ScaleKind.apiVersion, schema: ScaleKind.storage.schema };
@@ -53,13 +53,13 @@ function wantedScale(
   context: ApiContext,
   request: ApiRequest,
   options: WriteOptionsRead,
+  pathOf: ReplicasPaths,
 ): (parent: KubeObject) => Promise<KubeObject> {
   const { kind } = request;
   const decode = (value: unknown) => decodeAs(scale, { value, duplicates: [] }, 'Ignore').value as KubeObject;
   if (request.info.verb === 'patch' && baseType(request.contentType) === applyType) {
     const { config, warnings } = readConfiguration(request, options.fieldValidation);
     options.warnings.push(...warnings);
-    const pathOf = replicasPaths(versionsServed(context, kind));
     return async (parent) => {
       const current = scaleOf(kind, parent);
       current.metadata.managedFields = scaleEntries(pathOf, parent.metadata.managedFields, scale.apiVersion);
@@ -95,7 +95,8 @@ export const scaleSubresource: Subresource = {
       throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, verb);
     const options = readWriteOptions(request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
     const isApply = baseType(request.contentType) === applyType;
-    const wanted = wantedScale(context, request, options);
+    const pathOf = replicasPaths(versionsServed(context, kind));
+    const wanted = wantedScale(context, request, options, pathOf);
     const produce = async (old: KubeObject): Promise<KubeObject> => {
       const next = await wanted(old);
       checkTarget(next, info);
@@ -111,11 +112,7 @@ export const scaleSubresource: Subresource = {
       if (next.metadata.uid) draft.metadata.uid = next.metadata.uid;
       if (isApply) {
         const entries = { parent: old.metadata.managedFields, scale: next.metadata.managedFields ?? [] };
-        draft.metadata.managedFields = parentEntries(
-          replicasPaths(versionsServed(context, kind)),
-          entries,
-          options.apiVersion,
-        );
+        draft.metadata.managedFields = parentEntries(pathOf, entries, options.apiVersion);
       }
       return draft;
     };

@@ -18,6 +18,13 @@ import type { CsiDriver } from './drivers.ts';
 import { readSecret } from './secret-data.ts';
 import type { VolumeData } from './volume-data.ts';
 
+interface ExpansionDeps {
+  client: KubeClient;
+  volumes: CsiVolumes;
+  events: EventRecorder;
+  nodeName: string;
+}
+
 interface Expansion {
   context: VolumeContext;
   driver: CsiDriver;
@@ -42,12 +49,7 @@ const infeasible: ReadonlySet<number> = new Set([
 
 /** Throws with a text for an event. What the driver cannot do while the volume is in use keeps nobody from it. */
 export async function expandOnNode(
-  {
-    client,
-    volumes,
-    events,
-    nodeName,
-  }: { client: KubeClient; volumes: CsiVolumes; events: EventRecorder; nodeName: string },
+  { client, volumes, events, nodeName }: ExpansionDeps,
   { context, driver, data, path }: Expansion,
 ): Promise<void> {
   const { pv, claim } = context;
@@ -79,19 +81,19 @@ export async function expandOnNode(
       secrets,
     });
   } catch (err) {
+    const why = describeRpcError(err);
     if (isRpcError(err) && !unfinished.has(err.code)) {
-      const [type, isHopeless] = ['NodeResizeError', infeasible.has(err.code)];
-      const what = `Expander.NodeExpand failed to expand the volume ${isHopeless ? '' : ': '}${describeRpcError(err)}`;
-      const message = `failed to expand pvc with ${what}`;
+      const isHopeless = infeasible.has(err.code);
+      const message = `failed to expand pvc with Expander.NodeExpand failed to expand the volume ${isHopeless ? '' : ': '}${why}`;
       const lastTransitionTime = timestamp(context.nowMs());
-      const conditions = before.filter((one) => one.type !== type);
-      conditions.push({ type, status: 'True', lastProbeTime: null, lastTransitionTime, message } as never);
+      const error = { type: 'NodeResizeError', status: 'True', lastProbeTime: null, lastTransitionTime, message };
+      const others = before.filter(({ type }) => type !== error.type);
+      const isKnown = before.some((one) => one.type === error.type && one.message === message);
       const allocatedResourceStatuses = isHopeless ? { storage: 'NodeResizeInfeasible' } : {};
-      const isKnown = before.some((one) => one.type === type && one.message === message);
-      if (!isKnown || isHopeless) await tell({ conditions, allocatedResourceStatuses });
+      if (!isKnown || isHopeless) await tell({ conditions: [...others, error], allocatedResourceStatuses });
       if (err.code === RpcStatus.FAILED_PRECONDITION) return;
     }
-    throw new Error(describeRpcError(err), { cause: err });
+    throw new Error(why, { cause: err });
   }
   const told = `MountVolume.NodeExpandVolume succeeded for volume "${pv.metadata.name}" ${nodeName}`;
   for (const target of [eventTarget(context.pod), targetOf(PersistentVolumeClaimKind, claim)])

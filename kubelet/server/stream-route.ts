@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { status as RpcStatus } from '@grpc/grpc-js';
+import { endTogether } from '../../host/joined-ends.ts';
 import { renderPassedOnHead } from '../../machinery/http-text.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
@@ -84,22 +85,17 @@ function join({ req, socket, head }: StreamRequest, url: URL): Promise<void> {
     const upstream = connect({ host: url.hostname, port: Number(url.port) });
     upstream.setNoDelay(true);
     socket.setTimeout(idleTimeoutMs, () => socket.destroy());
-    let joined = false;
     upstream.once('connect', () => {
-      joined = true;
       upstream.write(renderPassedOnHead(req, { path: url.pathname + url.search, host: url.host }));
       if (head.length > 0) upstream.write(head);
       socket.pipe(upstream);
       upstream.pipe(socket);
       resolve();
     });
-    upstream.on('error', (err) => {
-      // What has come is still the client's.
-      if (joined) socket.end();
-      else reject(new Error(`error dialing the container runtime: ${err.message}`, { cause: err }));
-    });
-    socket.on('close', () => upstream.destroy());
-    // Nobody reads it any more: what still comes is dropped, so that its end is seen.
-    upstream.on('close', () => socket.end().resume());
+    // Once they are joined nobody is told any more.
+    upstream.on('error', (err) =>
+      reject(new Error(`error dialing the container runtime: ${err.message}`, { cause: err })),
+    );
+    endTogether(socket, upstream);
   });
 }

@@ -18,9 +18,9 @@ export const portChannelProtocols: Readonly<Record<string, { base64: boolean; ma
 export async function runPortChannels(
   rt: ForwardRuntime,
   offer: PortForwardOffer,
-  client: WebSocketConnection & { base64: boolean },
+  client: WebSocketConnection,
 ): Promise<void> {
-  const channels = new WebSocketChannels(client, client);
+  const channels = new WebSocketChannels(client);
   const data = offer.ports.map((_port, i) => openDataChannel(channels, 2 * i));
   const errors = offer.ports.map((_port, i) => channels.writer(2 * i + 1));
   channels.onMessage((id, body) => {

@@ -4,10 +4,11 @@
 import { Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
-/** An upgraded connection, and what speaks over it. */
+/** An upgraded connection, what speaks over it, and how. */
 export interface WebSocketConnection {
   ws: WebSocket;
   socket: Pick<Writable, 'end'>;
+  base64: boolean;
 }
 
 /** What may wait to be sent while a ping is answered. */
@@ -25,7 +26,7 @@ export class WebSocketChannels {
   readonly #socket: WebSocketConnection['socket'];
   readonly #base64: boolean;
 
-  constructor({ ws, socket }: WebSocketConnection, { base64 }: { base64: boolean }) {
+  constructor({ ws, socket, base64 }: WebSocketConnection) {
     this.#ws = ws;
     this.#socket = socket;
     this.#base64 = base64;

@@ -29,11 +29,11 @@ export const commandProtocols: Readonly<Record<string, CommandProtocol>> = {
 const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 };
 
 export function openWebSocketStreams(
-  connection: WebSocketConnection,
+  connection: Omit<WebSocketConnection, 'base64'>,
   protocol: CommandProtocol,
   wish: StreamWish,
 ): CommandStreams {
-  const channels = new WebSocketChannels(connection, protocol);
+  const channels = new WebSocketChannels({ ...connection, base64: protocol.base64 });
   const gone = new AbortController();
   const resize = createResizeRelay();
   const stdin = wish.stdin ? new PassThrough() : null;
