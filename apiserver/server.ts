@@ -5,8 +5,6 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import {
   badRequestError,
   earlyPathError,
@@ -35,6 +33,7 @@ import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { Fairness } from './fairness/fairness.ts';
 import { widthOf } from './fairness/width.ts';
+import { gzip, sizeOf, wholeOf } from './http/body.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
@@ -92,7 +91,6 @@ interface Asked {
 
 // What watches over the server may ask whatever the roles say, and while they cannot be read.
 const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
-const gzipBytes = promisify(gzip);
 const compressAboveBytes = 128 * 1024;
 // How much of its time a request may wait for its turn.
 const waitPart = 4;
@@ -147,7 +145,7 @@ export class ApiServer {
     try {
       const response = await this.#serve(audit ? { ...front, audit } : front, info, count);
       if (response) {
-        count.end(response.code, (response.head?.length ?? 0) + response.body.length);
+        count.end(response.code, lengthOf(response));
         response.headers['audit-id'] = auditId;
         audit?.completed(response.code);
       } else {
@@ -329,7 +327,7 @@ export class ApiServer {
       ...plainForm,
       clock: this.#context.clock,
     });
-    audit.answered(JSON.parse(body.toString()));
+    audit.answered(JSON.parse(wholeOf(body).toString()));
   }
 
   #unknownPath(): StatusError {
@@ -404,7 +402,6 @@ export class ApiServer {
     return compress(front, {
       code: rendered.code,
       headers: { 'content-type': rendered.contentType, ...(warnings.length > 0 ? { warning: warnings } : {}) },
-      head: rendered.head,
       body: rendered.body,
     });
   }
@@ -479,11 +476,16 @@ async function compress(front: FrontRequest, response: FrontResponse): Promise<F
   const accepts = one(front.headers['accept-encoding'])
     ?.split(',')
     .some((token) => token.trim() === 'gzip');
-  if (!accepts || response.body.length < compressAboveBytes) return response;
-  const { head, ...rest } = response;
-  const body = await gzipBytes(head ? Buffer.concat([head, Buffer.from(rest.body)]) : rest.body, { level: 1 });
-  return { ...rest, body, headers: { ...rest.headers, 'content-encoding': 'gzip', vary: 'accept-encoding' } };
+  if (!accepts || lengthOf(response) < compressAboveBytes) return response;
+  const { body, headers } = response;
+  return {
+    ...response,
+    body: await gzip(typeof body === 'string' ? Buffer.from(body) : body),
+    headers: { ...headers, 'content-encoding': 'gzip', vary: 'accept-encoding' },
+  };
 }
+
+const lengthOf = ({ body }: FrontResponse) => (typeof body === 'string' ? body.length : sizeOf(body));
 
 function pathOf(url: string): string {
   const at = url.indexOf('?');

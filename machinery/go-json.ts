@@ -21,23 +21,29 @@ export function sortKeys<T>(value: T): T {
 }
 
 /** Compact JSON text, indented by `step` as Go's encoding/json does it for people. */
-export const indentJson = (text: string, step = '  '): string => [...indented(text, step)].join('');
+export const indentJson = (text: string, step = '  '): string => [...indented([text], step)].join('');
 
-/** The same as bytes. */
-export function* indentInSteps(text: string): Steps<Buffer> {
+/** The same as bytes, of texts that make one together; each ends outside of strings and of what is empty. */
+export function* indentInSteps(texts: Iterable<string>): Steps<Buffer[]> {
   const chunks: Buffer[] = [];
-  for (const chunk of indented(text, '  ')) {
+  for (const chunk of indented(texts, '  ')) {
     chunks.push(Buffer.from(chunk));
     yield;
   }
-  return Buffer.concat(chunks);
+  return chunks;
 }
 
 const partsPerChunk = 2000;
 
-function* indented(text: string, step: string): Generator<string> {
-  let out: string[] = [];
+function* indented(texts: Iterable<string>, step: string): Generator<string> {
   let depth = 0;
+  for (const text of texts) depth = yield* indentedAt(depth, text, step);
+}
+
+/** Returns how deep it ends. */
+function* indentedAt(start: number, text: string, step: string): Generator<string, number> {
+  let out: string[] = [];
+  let depth = start;
   let from = 0;
   for (let i = 0; i < text.length; i++) {
     if (out.length > partsPerChunk) {
@@ -66,6 +72,7 @@ function* indented(text: string, step: string): Generator<string> {
     }
   }
   yield `${out.join('')}${text.slice(from)}`;
+  return depth;
 }
 
 /** Where the string ends that begins at `start`. */

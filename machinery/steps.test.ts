@@ -19,6 +19,10 @@ const schema = s.object('t.T', '', {
   }),
 });
 
+function* joined(work: Steps<Buffer[]>): Steps<string> {
+  return Buffer.concat(yield* work).toString();
+}
+
 function stepsOf<T>(work: Steps<T>): { value: T; steps: number } {
   for (let steps = 1; ; steps++) {
     const { done, value } = work.next();
@@ -30,7 +34,7 @@ describe('work in steps', () => {
   const patch = { list: [{ name: 'n7', value: { at: -1 } }] };
   const table: [what: string, work: () => Steps<unknown>, want: unknown][] = [
     ['JSON is read', () => readJsonInSteps(JSON.stringify(objects)), { value: objects, duplicates: [] }],
-    ['JSON is indented', () => indentInSteps(JSON.stringify(objects)), Buffer.from(JSON.stringify(objects, null, 2))],
+    ['JSON is indented', () => joined(indentInSteps([JSON.stringify(objects)])), JSON.stringify(objects, null, 2)],
     ['YAML is written', () => yamlInSteps(numbers), numbers.map((i) => `- ${i}\n`).join('')],
     ['maps are merged', () => mergePatchInSteps({ a: 1 }, Object.fromEntries(numbers.map((i) => [`k${i}`, { i }]))),
       { a: 1, ...Object.fromEntries(numbers.map((i) => [`k${i}`, { i }])) }],
@@ -78,5 +82,11 @@ describe('work in steps', () => {
     assert.equal((finish(jsonPatchInSteps({ list: [2] }, operations)) as { list: number[] }).list.length, 10_001);
   });
 
+  test('JSON is indented in pieces as in one', () => {
+    const text = JSON.stringify({ a: objects.slice(0, 3), b: [] });
+    const at = text.indexOf(',{');
+    const pieces = [text.slice(0, at), text.slice(at)];
+    assert.equal(finish(joined(indentInSteps(pieces))), indentJson(text));
+  });
   test('indented by one', () => assert.equal(indentJson('{"a":[1,{}]}', ' '), '{\n "a": [\n  1,\n  {}\n ]\n}'));
 });

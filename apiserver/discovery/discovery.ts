@@ -6,7 +6,7 @@ import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } f
 import type { ListedVersion } from '../aggregation/aggregator.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import { type Encoding, encodings, mediaTypeOf, negotiate, parseAccept, wantsPretty } from '../http/negotiate.ts';
-import { encode, type Rendered } from '../http/render.ts';
+import { type Encoded, encode } from '../http/render.ts';
 import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';
 
@@ -151,7 +151,7 @@ export interface DiscoveryOptions {
 
 /** Serves /api, /apis and below. */
 export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
-  const answer = ({ body, contentType }: Rendered): FrontResponse => {
+  const answer = ({ body, contentType }: Encoded): FrontResponse => {
     const etag = `"${createHash('sha256').update(body).digest('hex').slice(0, 32).toUpperCase()}"`;
     return { code: 200, headers: { 'content-type': contentType, etag, vary: 'Accept' }, body };
   };

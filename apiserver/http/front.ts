@@ -8,6 +8,7 @@ import { createServer, type ListenOptions, type Server as NetServer } from 'node
 import type { Duplex, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../machinery/clock.ts';
+import { type Body, piecesOf, sizeOf } from './body.ts';
 import { Connections, handshakeMs, headersMs, idleMs } from './connections.ts';
 import { isTooLong, lingerMs, maxHeaderBytes, maxHeaderListBytes, refuseUnread, tooLong } from './head-limits.ts';
 import { announcesBody, BodyBudget, type Incoming, IncomingBody, type RequestBody } from './request-body.ts';
@@ -35,9 +36,7 @@ export interface RawResponse extends Writable {
 export interface FrontResponse {
   code: number;
   headers: Record<string, string | string[]>;
-  /** Stands before the body, which need not be copied for it. */
-  head?: Buffer | undefined;
-  body: Buffer | string;
+  body: Body | string;
 }
 
 export interface FrontHandlers {
@@ -160,18 +159,31 @@ function createServerOf(tls: FrontOptions['tls']): Http2SecureServer {
 function write(
   clock: Clock,
   { message, response }: { message: Incoming; response: Response },
-  { code, headers, head, body }: FrontResponse,
+  { code, headers, body }: FrontResponse,
 ): void {
   if (response.destroyed || response.writableEnded) return;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (code !== 304) response.setHeader('content-length', (head?.length ?? 0) + bytes.length);
+  if (code !== 304) response.setHeader('content-length', sizeOf(bytes));
   response.statusCode = code;
-  if (head) response.write(head);
-  if ('stream' in message || message.complete || !announcesBody(message)) return void response.end(bytes);
-  // A connection that were closed while its client still sends would take the answer along.
-  response.write(bytes);
-  discardBody(clock, message, () => response.end());
+  const mayEnd = 'stream' in message || message.complete || !announcesBody(message);
+  writePieces(response, piecesOf(bytes), (last) => {
+    if (mayEnd) return void response.end(last);
+    // A connection that were closed while its client still sends would take the answer along.
+    response.write(last);
+    discardBody(clock, message, () => response.end());
+  });
+}
+
+/** Writes as fast as the client reads; what comes last is for `end`. */
+function writePieces(response: Response, pieces: readonly Buffer[], end: (last: Buffer) => void): void {
+  const last = pieces.length - 1;
+  let next = 0;
+  const goOn = () => {
+    while (next < last) if (!response.write(pieces[next++]!)) return void response.once('drain', goOn);
+    end(pieces[last]!);
+  };
+  goOn();
 }
 
 /**

@@ -1,11 +1,13 @@
 // The bytes of a list: the items' own ones, one after the other. What was joined last is kept while memory allows: who
-// lists again what has not changed, as everybody does who comes back at once, gets the same bytes; where only the
-// revision of the list is another one, after a head of its own.
+// lists again what has not changed, as everybody does who comes back at once, gets the same bytes after a head of its
+// own.
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import type { Steps } from '../../machinery/steps.ts';
 import { encodeEnvelopeHead, encodeMessage, envelopeEnd, messageIn, type TypeMeta } from '../protobuf/envelope.ts';
 import { listMeta } from '../protobuf/meta-messages.ts';
 import { protobufCodec } from '../protobuf/object-codec.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
+import { type Body, pieceBytes, sizeOf, together } from './body.ts';
 
 export interface ListForm {
   kind: Kind;
@@ -24,12 +26,11 @@ interface ListEncoding {
   end: Buffer;
 }
 
+/** The items of a list, joined. */
 interface Joined {
   items: readonly StoredObject[];
-  /** Of the list's metadata. */
-  metadata: string;
-  headBytes: number;
-  body: Buffer;
+  bytes: number;
+  pieces: readonly Buffer[];
 }
 
 /** Shorter lists are joined faster than compared. */
@@ -97,15 +98,37 @@ function protobufHead(type: TypeMeta, metadata: object, itemBytes: number, tag =
 }
 
 /** A list of metadata in messages. In v1beta1 the items are under 1 and the list's own metadata under 2. */
-export function joinMessages(type: TypeMeta, metadata: object, messages: readonly Buffer[]): Buffer {
+export function* joinMessages(type: TypeMeta, metadata: object, messages: readonly Buffer[]): Steps<Body> {
   const isSwapped = type.apiVersion === 'meta.k8s.io/v1beta1';
   const [first, second] = isSwapped ? [itemTag, metadataTag] : [metadataTag, itemTag];
-  const itemBytes = messages.reduce((sum, message) => sum + taggedSize(message), 0);
-  const head = protobufHead(type, metadata, itemBytes, first);
-  const body = Buffer.allocUnsafe(head.length + itemBytes + envelopeEnd.length);
-  const end = messages.reduce((at, message) => put(body, at, second, message), head.copy(body));
-  envelopeEnd.copy(body, end);
-  return body;
+  const pieces = yield* gather(messages, {
+    size: taggedSize,
+    write: (out, at, message) => put(out, at, second, message),
+  });
+  return together([protobufHead(type, metadata, sizeOf(pieces), first), ...pieces, envelopeEnd]);
+}
+
+interface Gathered<T> {
+  size(item: T, i: number): number;
+  /** Writes one at `at`; returns where it ends. */
+  write(out: Buffer, at: number, item: T, i: number): number;
+}
+
+/** Items, one after the other. */
+function* gather<T>(items: readonly T[], { size, write }: Gathered<T>): Steps<Buffer[]> {
+  const pieces: Buffer[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (const [i, item] of items.entries()) {
+    bytes += size(item, i);
+    yield;
+    if (bytes < pieceBytes && i < items.length - 1) continue;
+    const piece = Buffer.allocUnsafe(bytes);
+    for (let at = 0; from <= i; from++) at = write(piece, at, items[from]!, from);
+    pieces.push(piece);
+    bytes = 0;
+  }
+  return pieces;
 }
 
 const protobuf: ListEncoding = {
@@ -127,47 +150,26 @@ const lastOf: Record<ListEncodingName, WeakMap<ServedVersion, WeakRef<Joined>>> 
 const isSameList = (a: readonly StoredObject[], b: readonly StoredObject[]) =>
   a.length === b.length && a.every((stored, i) => stored === b[i]);
 
-export interface ListBytes {
-  /** What stands before the body, where that is a part of another list's. */
-  head?: Buffer;
-  body: Buffer;
-}
-
-/** The bytes of the same list, where they are still there. */
-export function knownList(
+/** The bytes of a list. Every item is written once; what follows joins what is there. */
+export function* joinList(
   encoding: ListEncodingName,
   items: readonly StoredObject[],
   metadata: object,
   form: ListForm,
-): ListBytes | undefined {
-  const known = lastOf[encoding].get(form.version)?.deref();
-  if (!known || !isSameList(known.items, items)) return undefined;
-  if (known.metadata === JSON.stringify(metadata)) return { body: known.body };
-  const body = known.body.subarray(known.headBytes);
+): Steps<Body> {
   const { head, end } = encodings[encoding];
-  return { head: head(metadata, form, body.length - end.length), body };
+  const last = lastOf[encoding].get(form.version)?.deref();
+  const joined = last && isSameList(last.items, items) ? last : yield* joinItems(encoding, items, form);
+  return together([head(metadata, form, joined.bytes), ...joined.pieces, end]);
 }
 
-export function joinList(
-  encoding: ListEncodingName,
-  items: readonly StoredObject[],
-  metadata: object,
-  form: ListForm,
-): Buffer {
-  const { head, itemSize, writeItem, separator, end } = encodings[encoding];
-  let itemBytes = separator.length * Math.max(0, items.length - 1);
-  for (const stored of items) itemBytes += itemSize(stored, form);
-  const first = head(metadata, form, itemBytes);
-  const body = Buffer.allocUnsafe(first.length + itemBytes + end.length);
-  let at = first.copy(body);
-  for (const [i, stored] of items.entries()) {
-    if (i > 0) at += separator.copy(body, at);
-    at = writeItem(body, at, stored, form);
-  }
-  end.copy(body, at);
-  if (body.length >= worthKeepingBytes) {
-    const joined = { items, metadata: JSON.stringify(metadata), headBytes: first.length, body };
-    lastOf[encoding].set(form.version, new WeakRef(joined));
-  }
-  return body;
+function* joinItems(encoding: ListEncodingName, items: readonly StoredObject[], form: ListForm): Steps<Joined> {
+  const { itemSize, writeItem, separator } = encodings[encoding];
+  const pieces = yield* gather(items, {
+    size: (stored, i) => (i > 0 ? separator.length : 0) + itemSize(stored, form),
+    write: (out, at, stored, i) => writeItem(out, i > 0 ? at + separator.copy(out, at) : at, stored, form),
+  });
+  const joined = { items, bytes: sizeOf(pieces), pieces };
+  if (joined.bytes >= worthKeepingBytes) lastOf[encoding].set(form.version, new WeakRef(joined));
+  return joined;
 }

@@ -8,6 +8,7 @@ import type { Answer } from '../endpoints/exchange.ts';
 import { decodeMessage, readEnvelope } from '../protobuf/envelope.ts';
 import { metaMessages } from '../protobuf/meta-messages.ts';
 import { decodeStored, encodeStored, type StoredObject } from '../storage/stored-object.ts';
+import { wholeOf } from './body.ts';
 import { negotiate } from './negotiate.ts';
 import { encode, renderAnswer } from './render.ts';
 
@@ -35,7 +36,7 @@ describe('lists in every form', () => {
     const context = { kind: ConfigMapKind, version: ConfigMapKind.storage, media, include: 'Metadata' as const, clock: slowClock() }; // biome-ignore format: one
     const answer: Answer = { type: 'list', list: { items: list, revision: 9 } };
     const { value, rounds } = await countRounds(() => renderAnswer(answer, context));
-    return { body: value.body, rounds };
+    return { body: wholeOf(value.body), rounds };
   };
   const as = (form: string) => `application/json;as=${form};g=meta.k8s.io;v=v1`;
   const names = (list: any) => list.map((item: any) => (item.object ?? item).metadata.name);

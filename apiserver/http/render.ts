@@ -13,15 +13,19 @@ import { encodeValue, protobufCodec } from '../protobuf/object-codec.ts';
 import { isLarge } from '../registry/context.ts';
 import { type StoredObject, toVersion } from '../storage/stored-object.ts';
 import { stepwise } from '../turns.ts';
-import { joinList, joinMessages, knownList } from './list-body.ts';
+import { type Body, pieceBytes, piecesOf, wholeOf } from './body.ts';
+import { joinList, joinMessages } from './list-body.ts';
 import { type MediaChoice, mediaTypeOf } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, renderTable, rowsOf, tableHead } from './table.ts';
 
 export interface Rendered {
   code: number;
   contentType: string;
-  /** Stands before the body. */
-  head?: Buffer | undefined;
+  body: Body;
+}
+
+/** In one. */
+export interface Encoded extends Rendered {
   body: Buffer;
 }
 
@@ -78,10 +82,14 @@ const isAList = (kind: Kind) =>
     `you requested PartialObjectMetadata, but the requested object is a list (${goTypeName(kind, kind.listKind)})`,
   );
 
-/** Bytes of JSON; for people they are indented. */
-function* jsonAnswer(body: Buffer, code: number, media: Pick<MediaChoice, 'pretty'>): Steps<Rendered> {
-  const shown = media.pretty ? yield* indentInSteps(body.toString().trimEnd()) : body;
+/** Bytes of JSON; for people they are indented. A piece ends between two values. */
+function* jsonAnswer(body: Body, code: number, media: Pick<MediaChoice, 'pretty'>): Steps<Rendered> {
+  const shown = media.pretty ? yield* indentInSteps(textsOf(body)) : body;
   return { code, contentType: mediaTypeOf.json, body: shown };
+}
+
+function* textsOf(body: Body): Generator<string> {
+  for (const piece of piecesOf(body)) yield piece.toString().trimEnd();
 }
 
 function tableOptions({ version, media, include, clock }: RenderContext) {
@@ -116,27 +124,17 @@ function* renderList(list: ListAnswer, context: RenderContext): Steps<Rendered> 
       messages.push(messageIn(encodeValue(show(glimpse))!));
       yield;
     }
-    return { code: 200, contentType: mediaTypeOf.protobuf, body: joinMessages(type, metadata, messages) };
+    const body = yield* joinMessages(type, metadata, messages);
+    return { code: 200, contentType: mediaTypeOf.protobuf, body };
   }
   if (media.encoding === 'yaml') {
     const head = { kind: kind.listKind, apiVersion: apiVersionOf(version), metadata };
     const show = (object: KubeObject) => toVersion(object, kind, version);
     return yield* renderItems(list.items, { head, field: 'items', show }, media);
   }
-  const known = knownList(media.encoding, list.items, metadata, context);
-  if (!known) {
-    // Every item is written once; what follows joins what is there.
-    const codec = media.encoding === 'protobuf' ? protobufCodec : undefined;
-    for (const stored of list.items) {
-      stored.bytes(kind, version, codec);
-      yield;
-    }
-  }
-  const bytes = known ?? { body: joinList(media.encoding, list.items, metadata, context) };
-  if (!media.pretty || media.encoding === 'protobuf') {
-    return { code: 200, contentType: mediaTypeOf[media.encoding], ...bytes };
-  }
-  return yield* jsonAnswer(bytes.head ? Buffer.concat([bytes.head, bytes.body]) : bytes.body, 200, media);
+  const body = yield* joinList(media.encoding, list.items, metadata, context);
+  if (media.encoding === 'protobuf') return { code: 200, contentType: mediaTypeOf.protobuf, body };
+  return yield* jsonAnswer(body, 200, media);
 }
 
 /** A list: what stands before the items, the name of their field, and how one is shown. */
@@ -156,20 +154,25 @@ function* renderItems(
   const [first, last] = isYaml
     ? [`${yield* yamlInSteps(head)}${field}:${items.length > 0 ? '' : ' []'}\n`, '']
     : [`${goJson(head).slice(0, -1)},"${field}":[`, ']}\n'];
-  const chunks = [Buffer.from(first)];
+  const body: Buffer[] = [];
+  let text = first;
   for (const [i, { glimpse }] of items.entries()) {
     const shown = show(glimpse);
-    const text = isYaml ? yield* yamlInSteps([shown]) : `${i > 0 ? ',' : ''}${goJson(shown)}`;
-    chunks.push(Buffer.from(text));
+    text += isYaml ? yield* yamlInSteps([shown]) : `${i > 0 ? ',' : ''}${goJson(shown)}`;
     yield;
+    if (text.length < pieceBytes) continue;
+    body.push(Buffer.from(text));
+    text = '';
   }
-  const body = Buffer.concat([...chunks, Buffer.from(last)]);
+  body.push(Buffer.from(text + last));
   return isYaml ? { code: 200, contentType: mediaTypeOf.yaml, body } : yield* jsonAnswer(body, 200, media);
 }
 
 /** Encodes any value in the client's encoding. */
-export const encode = (value: object, code: number, media: Pick<MediaChoice, 'encoding' | 'pretty'>): Rendered =>
-  finish(encodeInSteps(value, code, media));
+export function encode(value: object, code: number, media: Pick<MediaChoice, 'encoding' | 'pretty'>): Encoded {
+  const { body, contentType } = finish(encodeInSteps(value, code, media));
+  return { code, contentType, body: wholeOf(body) };
+}
 
 function* encodeInSteps(value: object, code: number, media: Pick<MediaChoice, 'encoding' | 'pretty'>): Steps<Rendered> {
   if (media.encoding === 'yaml')

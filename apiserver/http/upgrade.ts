@@ -12,6 +12,7 @@ import { renderAnswerHead, renderPassedOnHead } from '../../machinery/http-text.
 import { describeNetworkError } from '../../machinery/network-error.ts';
 import type { KubeletAccess } from '../kubelet-access.ts';
 import type { UpgradeTarget } from '../subresources/handler.ts';
+import { wholeOf } from './body.ts';
 import type { FrontResponse } from './front.ts';
 
 /** Beside what speaks of the connection: whom the client acts as has been judged here. */
@@ -69,8 +70,9 @@ export function requestHead(message: Pick<IncomingMessage, 'method' | 'rawHeader
 }
 
 /** Answers a request for an upgrade in plain HTTP, and ends the connection. */
-export function endInHttp(socket: Duplex, { code, headers, body }: FrontResponse): void {
+export function endInHttp(socket: Duplex, { code, headers, body: pieces }: FrontResponse): void {
   socket.on('error', () => socket.destroy());
+  const body = typeof pieces === 'string' ? pieces : wholeOf(pieces);
   socket.write(renderAnswerHead(`${code} ${STATUS_CODES[code] ?? ''}`, headers, body));
   socket.end(body);
 }

@@ -18,7 +18,9 @@ interface Served {
   answer(): void;
 }
 
-/** A server whose `/slow` waits for `answer`, and whose `/stream` never ends by itself. */
+const pieces = Array.from({ length: 64 }, (_, i) => Buffer.alloc(200_000 + i, 65 + (i % 26)));
+
+/** A server whose `/pieces` is long, whose `/slow` waits for `answer`, and whose `/stream` never ends by itself. */
 async function serve(): Promise<Served> {
   const nowMs = realClock.now();
   const authority = await makeAuthority({ file: '', commonName: 'ca' }, nowMs);
@@ -39,12 +41,29 @@ async function serve(): Promise<Served> {
         raw.write('begun');
         return undefined;
       }
+      if (url === '/pieces') return { code: 200, headers: {}, body: pieces };
       await answered;
       return { code: 200, headers: {}, body: 'done' };
     },
     upgrade: () => undefined,
   });
   return { front, port, ca: authority.certificatePem, asked, answer };
+}
+
+/** Reads the beginning of a GET's body, and ends its connection. */
+async function leaveEarly(protocol: 'http1' | 'http2', { port, ca }: Served, path: string): Promise<void> {
+  if (protocol === 'http1') {
+    const request = httpsRequest({ host: '127.0.0.1', port, path, ca, agent: false });
+    request.end();
+    const [response] = await once(request, 'response');
+    await once(response, 'data');
+    request.destroy();
+    return;
+  }
+  const session = connect(`https://127.0.0.1:${port}`, { ca });
+  const stream = session.request({ ':path': path });
+  await once(stream, 'data');
+  session.destroy();
 }
 
 /** The body of a GET, with an end or broken off. */
@@ -67,6 +86,18 @@ async function get(protocol: 'http1' | 'http2', { port, ca }: Served, path: stri
     session.close();
   }
 }
+
+describe('an answer in pieces', () => {
+  for (const protocol of ['http1', 'http2'] as const)
+    test(`comes whole over ${protocol}, also after somebody has left in the middle of it`, async () => {
+      const served = await serve();
+      await leaveEarly(protocol, served, '/pieces');
+      const bodies = await Promise.all([get(protocol, served, '/pieces'), get(protocol, served, '/pieces')]);
+      const whole = Buffer.concat(pieces).toString();
+      assert.ok(bodies.every((body) => body === whole));
+      await served.front.close(0);
+    });
+});
 
 describe('a server that ends', () => {
   for (const protocol of ['http1', 'http2'] as const) {
