@@ -5,6 +5,7 @@ import type { Kind, StoredForm } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { breathe } from '../turns.ts';
 import type { Etcd, EtcdEntry } from './etcd.ts';
+import { pagesOf } from './etcd-pages.ts';
 import type { ResourceCache } from './resource-cache.ts';
 import { decodeEntry, encodeStored, keyPrefixOf, type StoredObject, storageKey, storedAs } from './stored-object.ts';
 import type { WatchCache } from './watch-cache.ts';
@@ -16,6 +17,8 @@ export type WriteResult = { done: true; stored: StoredObject } | { done: false; 
 
 /** More objects are brought into another form step by step. */
 const viewedAtOnce = 500;
+/** So are they read. */
+const readAtOnce = 200;
 
 export class ObjectStore {
   readonly #etcd: Etcd;
@@ -157,9 +160,18 @@ export class ObjectStore {
 
   /** A page of the resource as it was at `revision`, from etcd's history. Throws CompactedError. */
   async history(prefix: string, from: string, options: { limit: number; revision: number }) {
-    const end = `${prefix.slice(0, -1)}0`;
-    const page = await this.#etcd.range(from, end, options);
-    return { ...page, objects: page.entries.flatMap(decodeIfReadable) };
+    const objects: StoredObject[] = [];
+    let count: number | undefined;
+    let more = false;
+    for await (const page of pagesOf(this.#etcd, from, `${prefix.slice(0, -1)}0`, options)) {
+      count ??= page.count;
+      more = page.more;
+      for (const [i, entry] of page.entries.entries()) {
+        objects.push(...decodeIfReadable(entry));
+        if (i % readAtOnce === readAtOnce - 1) await breathe();
+      }
+    }
+    return { objects, count: count ?? 0, more };
   }
 
   /** Asks etcd whether it still knows what was at `revision`. Throws CompactedError. */

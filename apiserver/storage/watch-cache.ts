@@ -9,10 +9,10 @@ import type { Clock, Timer } from '../../machinery/clock.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { CompactedError, type Etcd, type EtcdEntry, type EtcdEvent } from './etcd.ts';
+import { pagesOf } from './etcd-pages.ts';
 import { ResourceCache } from './resource-cache.ts';
 import { decodeEntry, type FieldsOf, type StoredObject } from './stored-object.ts';
 
-const pageSize = 2000;
 const registryPrefix = '/registry/';
 const registryEnd = '/registry0';
 const rewatchDelayMs = 100;
@@ -187,17 +187,14 @@ export class WatchCache {
     const objects: StoredObject[] = [];
     const unreadable: Unreadable[] = [];
     let revision = 0;
-    for (let from = first; ; ) {
-      const page = await this.#etcd.range(from, end, { limit: pageSize, revision });
+    for await (const page of pagesOf(this.#etcd, first, end, { limit: 0, revision: 0 })) {
       if (revision === 0) revision = page.revision;
       for (const entry of page.entries) {
         const stored = this.#decode(entry, (why) => unreadable.push({ key: entry.key, why }));
         if (stored) objects.push(stored);
       }
-      const last = page.entries[page.entries.length - 1];
-      if (!page.more || !last) return { objects, unreadable, revision };
-      from = `${last.key}\0`;
     }
+    return { objects, unreadable, revision };
   }
 
   /**
