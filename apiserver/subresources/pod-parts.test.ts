@@ -240,6 +240,44 @@ describe('pods/resize', () => {
     await write('resize', more, running({ resources: {} }));
   });
 
+  test('needs a node that declares what it takes', async () => {
+    const api = await startMemoryApi();
+    const body: any = makePod();
+    body.spec.nodeName = 'n';
+    const old = await api.send('POST', pods, { body });
+    const both = ['InPlacePodLevelResourcesVerticalScaling', 'InPlacePodVerticalScalingInitContainers'];
+    const resize = async (change: Change) => {
+      const sent = cloneJson(old);
+      change(sent);
+      await api.send('PUT', `${pods}/p/resize?dryRun=All`, { body: sent });
+    };
+    const whole: Change = (pod) => (pod.spec.resources = { requests: { cpu: '2' } });
+    const first: Change = (pod) => (pod.spec.initContainers[1].resources.requests.cpu = '20m');
+    const side: Change = (pod) => (pod.spec.initContainers[0].resources.requests.cpu = '20m');
+    const refused = (what: string, why: string) => ({ code: 403, message: `pods "p" is forbidden: ${what}${why}` });
+    await assert.rejects(resize(whole), refused('node "n" not found', ''));
+    const node = await api.send('POST', '/api/v1/nodes', { body: { metadata: { name: 'n' } } });
+    const declare = async (declaredFeatures: string[]) => {
+      const { metadata } = node;
+      const status = { ...node.status, declaredFeatures };
+      await api.send('PUT', '/api/v1/nodes/n/status', {
+        body: { metadata: { ...metadata, resourceVersion: '' }, status },
+      });
+    };
+    const features = 'pod update requires features ';
+    const lacks = ' which are not available on node "n"';
+    await resize(side);
+    await assert.rejects(
+      resize((pod) => [whole(pod), first(pod)]),
+      refused(`${features}${both.join(', ')}`, lacks),
+    );
+    await declare(both.slice(0, 1));
+    await resize(whole);
+    await assert.rejects(resize(first), refused(`${features}${both[1]}`, lacks));
+    await declare(both);
+    await resize((pod) => [whole(pod), first(pod)]);
+  });
+
   test('is charged to quotas and held to limits', async () => {
     const api = await startMemoryApi();
     const range = { metadata: { name: 'r' }, spec: { limits: [{ type: 'Container', max: { cpu: '2' } }] } };
