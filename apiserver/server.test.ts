@@ -229,6 +229,27 @@ test('a pod is bound by a Binding of its namespace, as by its own', async () => 
   assert.equal((await api.send('GET', `${pods}/p`)).spec.nodeName, 'n');
 });
 
+test('a pod has the zone and region of its node, however it comes there', async () => {
+  const { api, send } = await startServer();
+  const zone = { 'topology.kubernetes.io/zone': 'z' };
+  const labels = { ...zone, 'kubernetes.io/hostname': 'n' };
+  await api.send('POST', '/api/v1/nodes', { body: { metadata: { name: 'n', labels } } });
+  const make = (name: string, more: object) =>
+    api.send('POST', pods, {
+      body: { metadata: { name, labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }], ...more } },
+    });
+  const labelsOf = async (name: string) => (await api.send('GET', `${pods}/${name}`)).metadata.labels;
+  await make('named', { nodeName: 'n' });
+  await make('elsewhere', { nodeName: 'gone' });
+  await make('bound', {});
+  const target = { kind: 'Node', name: 'n' };
+  const body = { metadata: { name: 'bound', labels: { c: 'd' } }, target };
+  assert.equal((await send('POST', `${pods}/bound/binding`, { body })).code, 201);
+  assert.deepEqual(await labelsOf('named'), { a: 'b', ...zone });
+  assert.deepEqual(await labelsOf('elsewhere'), { a: 'b' });
+  assert.deepEqual(await labelsOf('bound'), { a: 'b', c: 'd', ...zone });
+});
+
 test('requests for what nobody serves are counted as one', async () => {
   const { send, counted } = await startServer();
   await send('GET', '/apis/a/b/c/d/e', { user: 'joe' });

@@ -10,10 +10,11 @@ import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { deviceAdminAccess } from './device-admin-access.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
-import { nodeDeclaredFeatures } from './node-declared-features.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
+import { nodeDeclaredFeatures, podResize } from './pod-resize.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { mutatingPolicies } from './policies/mutating.ts';
 import { policyParamAccess } from './policies/param-access.ts';
 import { validatingPolicies } from './policies/validating.ts';
@@ -46,7 +47,9 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   certificateApproval,
   certificateSigning,
   certificateSubjectRestriction,
+  podTopologyLabels,
   nodeDeclaredFeatures,
+  podResize,
   mutatingPolicies,
   mutatingWebhooks,
   serviceAddresses,

@@ -53,8 +53,10 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
     draft.spec.nodeName = nodeName;
     // The room that was made for it is taken.
     delete draft.status.nominatedNodeName;
-    const annotations = { ...draft.metadata.annotations, ...value.metadata.annotations };
-    if (Object.keys(annotations).length > 0) draft.metadata.annotations = annotations;
+    for (const field of ['annotations', 'labels'] as const) {
+      const both = { ...draft.metadata[field], ...value.metadata[field] };
+      if (Object.keys(both).length > 0) draft.metadata[field] = both;
+    }
     const time = timestamp(nowMs);
     const conditions: { type: string }[] = (draft.status.conditions ?? []).filter(
       (c: { type: string }) => c.type !== 'PodScheduled',

@@ -240,42 +240,64 @@ describe('pods/resize', () => {
     await write('resize', more, running({ resources: {} }));
   });
 
-  test('needs a node that declares what it takes', async () => {
-    const api = await startMemoryApi();
-    const body: any = makePod();
-    body.spec.nodeName = 'n';
-    const old = await api.send('POST', pods, { body });
-    const both = ['InPlacePodLevelResourcesVerticalScaling', 'InPlacePodVerticalScalingInitContainers'];
-    const resize = async (change: Change) => {
+  describe('on a node', () => {
+    const declared = ['InPlacePodLevelResourcesVerticalScaling', 'InPlacePodVerticalScalingInitContainers'];
+    const allocatable = { cpu: '4', memory: '8Gi' };
+    /** Tries a change on a node of that kind. */
+    const resize = async (change: Change, status: object = {}, os = 'linux') => {
+      const api = await startMemoryApi();
+      const body: any = makePod();
+      body.spec.nodeName = 'n';
+      const old = await api.send('POST', pods, { body });
+      const node = { metadata: { name: 'n', labels: { 'kubernetes.io/os': os } }, status: { allocatable, ...status } };
+      if (os) await api.send('POST', '/api/v1/nodes', { body: node });
       const sent = cloneJson(old);
       change(sent);
-      await api.send('PUT', `${pods}/p/resize?dryRun=All`, { body: sent });
+      await api.send('PUT', `${pods}/p/resize`, { body: sent });
     };
     const whole: Change = (pod) => (pod.spec.resources = { requests: { cpu: '2' } });
     const first: Change = (pod) => (pod.spec.initContainers[1].resources.requests.cpu = '20m');
     const side: Change = (pod) => (pod.spec.initContainers[0].resources.requests.cpu = '20m');
-    const refused = (what: string, why: string) => ({ code: 403, message: `pods "p" is forbidden: ${what}${why}` });
-    await assert.rejects(resize(whole), refused('node "n" not found', ''));
-    const node = await api.send('POST', '/api/v1/nodes', { body: { metadata: { name: 'n' } } });
-    const declare = async (declaredFeatures: string[]) => {
-      const { metadata } = node;
-      const status = { ...node.status, declaredFeatures };
-      await api.send('PUT', '/api/v1/nodes/n/status', {
-        body: { metadata: { ...metadata, resourceVersion: '' }, status },
-      });
+    const both: Change = (pod) => [whole(pod), first(pod)];
+    const more: Change = (pod) => {
+      Object.assign(resources(pod).requests, { cpu: '10', memory: '10Gi' });
+      resources(pod).limits.cpu = '10';
     };
-    const features = 'pod update requires features ';
-    const lacks = ' which are not available on node "n"';
-    await resize(side);
-    await assert.rejects(
-      resize((pod) => [whole(pod), first(pod)]),
-      refused(`${features}${both.join(', ')}`, lacks),
-    );
-    await declare(both.slice(0, 1));
-    await resize(whole);
-    await assert.rejects(resize(first), refused(`${features}${both[1]}`, lacks));
-    await declare(both);
-    await resize((pod) => [whole(pod), first(pod)]);
+
+    test('goes where that declares it', async () => {
+      await resize(side);
+      await resize(whole, { declaredFeatures: declared.slice(0, 1) });
+      await resize(both, { declaredFeatures: declared });
+    });
+    const features = (names: string) => `pod update requires features ${names} which are not available on node "n"`;
+    for (const [what, why, change, cause, status, os] of [
+      ['without a feature', features(declared[1]!), first, undefined, { declaredFeatures: declared.slice(0, 1) }],
+      ['without any', features(declared.join(', ')), both],
+      [
+        'that is too small',
+        "Node didn't have enough allocatable resources: cpu, requested: 10010, allocatable: 4000; " +
+          'memory, requested: 10737418240, allocatable: 8589934592',
+        more,
+        'NodeCapacity',
+      ],
+      [
+        'of another system',
+        'pod resize is only supported on linux nodes, node "n" is "windows"',
+        side,
+        'UnsupportedPlatform',
+        {},
+        'windows',
+      ],
+      ['that is gone', 'node "n" not found', side, undefined, {}, ''],
+    ] as [string, string, Change, string?, object?, string?][]) {
+      test(`${what}: is refused`, async () => {
+        await assert.rejects(resize(change, status, os), (err: StatusError) => {
+          assert.deepEqual([err.code, err.message], [403, `pods "p" is forbidden: ${why}`]);
+          assert.deepEqual(err.details?.causes, cause && [{ reason: cause }]);
+          return true;
+        });
+      });
+    }
   });
 
   test('is charged to quotas and held to limits', async () => {
