@@ -229,6 +229,56 @@ test('a pod is bound by a Binding of its namespace, as by its own', async () => 
   assert.equal((await api.send('GET', `${pods}/p`)).spec.nodeName, 'n');
 });
 
+describe('a binding for the pod that was seen', () => {
+  const ok = { code: 201, message: undefined };
+  const other = (field: string) => ({ code: 409, message: new RegExp(`^Operation cannot be fulfilled on .*${field}`) });
+  const table = [
+    { seen: {}, says: ok },
+    { seen: { uid: 'own' }, says: ok },
+    { seen: { resourceVersion: 'own' }, says: ok },
+    { seen: { uid: 'own', resourceVersion: 'own' }, says: ok },
+    { seen: { uid: 'x' }, says: other('UID in precondition: x, UID in object meta: ') },
+    { seen: { uid: 'x', resourceVersion: 'own' }, says: other('UID in precondition: x') },
+    { seen: { resourceVersion: '1' }, says: other('modified') },
+    { seen: { uid: 'own', resourceVersion: '1' }, says: other('modified') },
+  ];
+  for (const { seen, says } of table) {
+    test(JSON.stringify(seen), async () => {
+      const { api, send } = await startServer();
+      const body = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+      const { metadata } = await api.send('POST', pods, { body });
+      const named = Object.entries(seen).map(([field, value]) => [field, value === 'own' ? metadata[field] : value]);
+      const binding = { metadata: { name: 'p', ...Object.fromEntries(named) }, target: { kind: 'Node', name: 'n' } };
+      const answer = await send('POST', `${pods}/p/binding`, { body: binding });
+      assert.equal(answer.code, says.code);
+      if (says.message) assert.match(answer.body.message, says.message);
+      const { nodeName } = (await api.send('GET', `${pods}/p`)).spec;
+      assert.equal(nodeName, says.code === 201 ? 'n' : undefined);
+    });
+  }
+});
+
+test('a pod has the zone and region of its node, however it comes there', async () => {
+  const { api, send } = await startServer();
+  const zone = { 'topology.kubernetes.io/zone': 'z' };
+  const labels = { ...zone, 'kubernetes.io/hostname': 'n' };
+  await api.send('POST', '/api/v1/nodes', { body: { metadata: { name: 'n', labels } } });
+  const make = (name: string, more: object) =>
+    api.send('POST', pods, {
+      body: { metadata: { name, labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }], ...more } },
+    });
+  const labelsOf = async (name: string) => (await api.send('GET', `${pods}/${name}`)).metadata.labels;
+  await make('named', { nodeName: 'n' });
+  await make('elsewhere', { nodeName: 'gone' });
+  await make('bound', {});
+  const target = { kind: 'Node', name: 'n' };
+  const body = { metadata: { name: 'bound', labels: { c: 'd' } }, target };
+  assert.equal((await send('POST', `${pods}/bound/binding`, { body })).code, 201);
+  assert.deepEqual(await labelsOf('named'), { a: 'b', ...zone });
+  assert.deepEqual(await labelsOf('elsewhere'), { a: 'b' });
+  assert.deepEqual(await labelsOf('bound'), { a: 'b', c: 'd', ...zone });
+});
+
 test('requests for what nobody serves are counted as one', async () => {
   const { send, counted } = await startServer();
   await send('GET', '/apis/a/b/c/d/e', { user: 'joe' });

@@ -212,17 +212,14 @@ export class ApiServer {
   }
 
   async #resolveUpgrade(front: RequestHead, info: RequestInfo) {
-    // A browser's WebSocket cannot choose its method; exec is a create whichever way it comes.
-    const verb = info.isResource && info.subresource !== 'proxy' ? 'create' : info.verb;
     const user = await this.#identify(front);
     const remote = this.#parts.aggregator.remoteOf(info.path);
-    await this.#authorize(front, remote ? info : { ...info, verb }, user);
+    await this.#authorize(front, info, user);
     if (remote) return this.#parts.aggregator.upgradeTarget(remote, front.url, user);
     const request = this.#resolve(front, { info, user, signal: new AbortController().signal });
-    const subresource = this.#subresources.get(`${request.kind.group}/${request.kind.plural}/${info.subresource}`);
-    if (!subresource?.upgrade) throw unknownPathError();
-    await admitConnect(this.#context, request);
-    return subresource.upgrade(this.#context, request);
+    const { upgrade } = await this.#subresource(request);
+    if (!upgrade) throw unknownPathError();
+    return upgrade(this.#context, request);
   }
 
   /** Authentication and impersonation. */
@@ -362,7 +359,8 @@ export class ApiServer {
     const isStatus = info.subresource === 'status' && kind.subresources.status;
     // A form that nobody writes is refused before anything is carried out.
     if (info.subresource === '' || isStatus) formOf(request, front);
-    if (info.subresource !== '' && !isStatus) return this.#subresource(request, front);
+    if (info.subresource !== '' && !isStatus)
+      return (await this.#subresource(request)).handle(this.#context, request, front);
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
     if (review && (kind.verbs as readonly string[]).includes(info.verb)) return review(this.#context, request);
     const allowed: readonly string[] = isStatus ? statusVerbs : kind.verbs;
@@ -377,7 +375,7 @@ export class ApiServer {
     return verbHandlers[info.verb]!(this.#context, request);
   }
 
-  async #subresource(request: ApiRequest, front: FrontRequest): Promise<Answer | undefined> {
+  async #subresource(request: ApiRequest): Promise<Subresource> {
     const { kind, info } = request;
     const handler = this.#handlerOf(kind, info.subresource);
     if (!handler) throw unknownPathError();
@@ -387,7 +385,7 @@ export class ApiServer {
       throw methodNotAllowedError({ group: kind.group, resource: `${kind.plural}/${info.subresource}` }, info.verb);
     }
     if (handler.upgrade) await admitConnect(this.#context, request);
-    return handler.handle(this.#context, request, front);
+    return handler;
   }
 
   async #render(answer: Answer, request: ApiRequest, front: FrontRequest): Promise<FrontResponse> {

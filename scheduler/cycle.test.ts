@@ -107,6 +107,20 @@ describe('a pod goes to a node that fits, or says why none does', () => {
     ],
     ['a soft taint is avoided', pod('p'), [node('a').taint('k', 'PreferNoSchedule'), node('b')], [], 'b'],
     ['a cordoned node', pod('p'), [node('n').cordoned()], [], none('1 node(s) were unschedulable', hopeless)],
+    [
+      'a feature that one node declares',
+      pod('p').restartsAll(),
+      [node('a').declares('Other'), node('b').declares('RestartAllContainersOnContainerExits')],
+      [],
+      'b',
+    ],
+    [
+      'a feature that no node declares',
+      pod('p').restartsAll(),
+      [node('n')],
+      [],
+      none("1 node(s) didn't match Pod's required features", hopeless),
+    ],
     ['a node selector', pod('p').selects({ disk: 'ssd' }), [node('a'), node('b').labels({ disk: 'ssd' })], [], 'b'],
     [
       'a node selector nobody meets',

@@ -126,6 +126,15 @@ test('the condition of a pod that fits nowhere is written when it changes, and r
   assert.equal(patches.length, 2); // looked at again, and the same came out
 });
 
+test('a pod waits for a feature that its node has after an upgrade', async () => {
+  const { nodes, bindings, add, advance } = await startScheduler();
+  nodes.put(node('a').build());
+  await add(pod('p').restartsAll());
+  nodes.put(node('a').declares('RestartAllContainersOnContainerExits').build());
+  await advance(10_000);
+  assert.equal(bindings[0]?.name, 'p');
+});
+
 test('a binding that fails is told', async () => {
   const { nodes, bindings, patches, events, add } = await startScheduler();
   nodes.put(node('a').has({ cpu: '1' }).build());

@@ -454,6 +454,7 @@ function mattersForScheduling(node: Node, old: Node): boolean {
   return (
     !jsonEqual(node.spec, old.spec) ||
     !jsonEqual(node.metadata.labels, old.metadata.labels) ||
+    !jsonEqual(node.status?.declaredFeatures, old.status?.declaredFeatures) ||
     !jsonEqual(node.status?.allocatable, old.status?.allocatable)
   );
 }

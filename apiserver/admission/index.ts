@@ -12,7 +12,9 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import type { AdmissionPlugin } from './plugin.ts';
+import { nodeDeclaredFeatures, podResize } from './pod-resize.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { mutatingPolicies } from './policies/mutating.ts';
 import { policyParamAccess } from './policies/param-access.ts';
 import { validatingPolicies } from './policies/validating.ts';
@@ -45,6 +47,9 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   certificateApproval,
   certificateSigning,
   certificateSubjectRestriction,
+  podTopologyLabels,
+  nodeDeclaredFeatures,
+  podResize,
   mutatingPolicies,
   mutatingWebhooks,
   serviceAddresses,

@@ -36,13 +36,6 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
   const nowMs = context.clock.now();
   const produce = (old: KubeObject): KubeObject => {
     const pods = { group: '', resource: 'pods/binding' };
-    if (value.metadata.uid && value.metadata.uid !== old.metadata.uid) {
-      throw conflictError(
-        pods,
-        name,
-        `the UID in the precondition (${value.metadata.uid}) does not match the UID in record (${old.metadata.uid})`,
-      );
-    }
     if (old.metadata.deletionTimestamp)
       throw conflictError(pods, name, `pod ${name} is being deleted, cannot be assigned to a host`);
     if (old.spec.nodeName)
@@ -50,11 +43,16 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
     if (old.spec.schedulingGates?.length)
       throw conflictError(pods, name, `pod ${name} has non-empty .spec.schedulingGates`);
     const draft = cloneJson(old);
+    // The update refuses what names another object or version.
+    const { uid, resourceVersion } = value.metadata;
+    Object.assign(draft.metadata, uid ? { uid } : {}, resourceVersion ? { resourceVersion } : {});
     draft.spec.nodeName = nodeName;
     // The room that was made for it is taken.
     delete draft.status.nominatedNodeName;
-    const annotations = { ...draft.metadata.annotations, ...value.metadata.annotations };
-    if (Object.keys(annotations).length > 0) draft.metadata.annotations = annotations;
+    for (const field of ['annotations', 'labels'] as const) {
+      const both = { ...draft.metadata[field], ...value.metadata[field] };
+      if (Object.keys(both).length > 0) draft.metadata[field] = both;
+    }
     const time = timestamp(nowMs);
     const conditions: { type: string }[] = (draft.status.conditions ?? []).filter(
       (c: { type: string }) => c.type !== 'PodScheduled',

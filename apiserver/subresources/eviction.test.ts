@@ -99,6 +99,14 @@ test('a dry run asks the budget, and takes nothing', async () => {
   assert.equal((await refused(evict(api, 'p', { dryRun: ['All'] }))).code, 429);
 });
 
+test('a budget whose controller hears of no eviction lets no more through', async () => {
+  const many = Array.from({ length: 2001 }, (_, i) => [`gone-${i}`, '2026-01-01T00:00:00Z']);
+  const api = await start(['p'], { disruptionsAllowed: 1, disruptedPods: Object.fromEntries(many) });
+  const { code, message } = await refused(evict(api, 'p'));
+  const why = 'DisruptedPods map too big - too many evictions not confirmed by PDB controller';
+  assert.deepEqual([code, message], [403, `poddisruptionbudget.policy "b" is forbidden: ${why}`]);
+});
+
 test('two budgets for one pod are too many', async () => {
   const api = await start(['p'], { disruptionsAllowed: 1 });
   await addBudget(api, 'other', { selector: {}, minAvailable: 0 });

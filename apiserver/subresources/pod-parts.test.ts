@@ -240,6 +240,66 @@ describe('pods/resize', () => {
     await write('resize', more, running({ resources: {} }));
   });
 
+  describe('on a node', () => {
+    const declared = ['InPlacePodLevelResourcesVerticalScaling', 'InPlacePodVerticalScalingInitContainers'];
+    const allocatable = { cpu: '4', memory: '8Gi' };
+    /** Tries a change on a node of that kind. */
+    const resize = async (change: Change, status: object = {}, os = 'linux') => {
+      const api = await startMemoryApi();
+      const body: any = makePod();
+      body.spec.nodeName = 'n';
+      const old = await api.send('POST', pods, { body });
+      const node = { metadata: { name: 'n', labels: { 'kubernetes.io/os': os } }, status: { allocatable, ...status } };
+      if (os) await api.send('POST', '/api/v1/nodes', { body: node });
+      const sent = cloneJson(old);
+      change(sent);
+      await api.send('PUT', `${pods}/p/resize`, { body: sent });
+    };
+    const whole: Change = (pod) => (pod.spec.resources = { requests: { cpu: '2' } });
+    const first: Change = (pod) => (pod.spec.initContainers[1].resources.requests.cpu = '20m');
+    const side: Change = (pod) => (pod.spec.initContainers[0].resources.requests.cpu = '20m');
+    const both: Change = (pod) => [whole(pod), first(pod)];
+    const more: Change = (pod) => {
+      Object.assign(resources(pod).requests, { cpu: '10', memory: '10Gi' });
+      resources(pod).limits.cpu = '10';
+    };
+
+    test('goes where that declares it', async () => {
+      await resize(side);
+      await resize(whole, { declaredFeatures: declared.slice(0, 1) });
+      await resize(both, { declaredFeatures: declared });
+    });
+    const features = (names: string) => `pod update requires features ${names} which are not available on node "n"`;
+    for (const [what, why, change, cause, status, os] of [
+      ['without a feature', features(declared[1]!), first, undefined, { declaredFeatures: declared.slice(0, 1) }],
+      ['without any', features(declared.join(', ')), both],
+      [
+        'that is too small',
+        "Node didn't have enough allocatable resources: cpu, requested: 10010, allocatable: 4000; " +
+          'memory, requested: 10737418240, allocatable: 8589934592',
+        more,
+        'NodeCapacity',
+      ],
+      [
+        'of another system',
+        'pod resize is only supported on linux nodes, node "n" is "windows"',
+        side,
+        'UnsupportedPlatform',
+        {},
+        'windows',
+      ],
+      ['that is gone', 'node "n" not found', side, undefined, {}, ''],
+    ] as [string, string, Change, string?, object?, string?][]) {
+      test(`${what}: is refused`, async () => {
+        await assert.rejects(resize(change, status, os), (err: StatusError) => {
+          assert.deepEqual([err.code, err.message], [403, `pods "p" is forbidden: ${why}`]);
+          assert.deepEqual(err.details?.causes, cause && [{ reason: cause }]);
+          return true;
+        });
+      });
+    }
+  });
+
   test('is charged to quotas and held to limits', async () => {
     const api = await startMemoryApi();
     const range = { metadata: { name: 'r' }, spec: { limits: [{ type: 'Container', max: { cpu: '2' } }] } };

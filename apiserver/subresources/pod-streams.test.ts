@@ -46,6 +46,24 @@ describe('streams of a pod, asked for without an upgrade', () => {
   }
 });
 
+describe('who connects must be allowed to create, by whatever method', () => {
+  for (const { name, handle, upgrade } of [execSubresource, attachSubresource, portForwardSubresource]) {
+    for (const method of ['GET', 'POST']) {
+      test(`${method} ${name}`, async () => {
+        const api = await withPods();
+        const request = api.request(method, `${pods}/bound/${name}?command=a&stdout=1`);
+        request.authorize = (verb) => {
+          throw new Error(`may not ${verb}`);
+        };
+        const says = { message: method === 'GET' ? 'may not create' : /Upgrade request|undefined/ };
+        const context = api.context as SubresourceContext;
+        await assert.rejects(async () => handle(context, request, {} as never), says);
+        await assert.rejects(async () => upgrade!(context, request), says);
+      });
+    }
+  }
+});
+
 describe('options of a log that are refused', () => {
   const cases = [
     { query: 'tailLines=-1', says: 'tailLines: Invalid value: -1: must be greater than or equal to 0' },

@@ -73,6 +73,8 @@ type PathOf = (pod: KubeObject, query: URLSearchParams) => string;
 /** What is wrong with the request is said before that it is no upgrade. */
 function streamSubresource(name: string, pathOf: PathOf): Subresource {
   const locate = async (context: SubresourceContext, request: ApiRequest) => {
+    // A WebSocket can only be asked for by GET, and what it does is no reading.
+    if (request.info.verb !== 'create') await request.authorize('create');
     const pod = await findPod(context, request);
     const path = pathOf(pod, request.query);
     return { node: hostOf(pod), path };

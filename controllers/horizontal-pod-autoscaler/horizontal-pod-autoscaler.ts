@@ -133,7 +133,6 @@ class Look {
     const measured = await this.#measure(scale);
     const { currentMetrics } = measured;
     if (!measured.best) {
-      this.result.error = 'internal';
       await this.#write({ currentReplicas: current, currentMetrics });
       return this.#warn('FailedComputeMetricsReplicas', measured.error);
     }
@@ -170,6 +169,7 @@ class Look {
       }
     }
     const [first] = failures;
+    if (first) this.result.error = 'internal';
     const counts = `${failures.length} invalid out of ${metrics.length}`;
     const error = `invalid metrics (${counts}), first error is: ${first?.message}`;
     if (first && (!best || best.replicas < current)) {
@@ -206,6 +206,7 @@ class Look {
     const refuse = (reason: string, message: string, condition = { reason, message }) => {
       this.#warn(reason, message);
       this.#set('ScalingActive', false, condition.reason, condition.message);
+      this.result.error = 'internal';
       return message;
     };
     if (text === '') {

@@ -277,6 +277,12 @@ describe('a look', () => {
     });
   }
 
+  test('grows by one of two metrics: a look with an error, as metrics count it', async () => {
+    const { look, deps } = world({ queue: 20_000 });
+    await look(autoscaler({ metrics: [average('hits', '10'), outside] }));
+    assert.equal(deps.meter.hpaLooks.of('scale_up', 'internal').value, 1);
+  });
+
   test('the status', async () => {
     const { look, written } = world({ hits: 15_000 });
     await look(autoscaler({ metrics: [average('hits', '10'), average('hits', '20')] }));

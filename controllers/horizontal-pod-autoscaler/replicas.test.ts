@@ -102,6 +102,11 @@ describe('by utilization of CPU, target 50 percent', () => {
     ['which may forbid the change', [idle, ...each(3, { request: 100 })], [4, 10]],
     ['one that is going does not count', [...each(2, busy), { ...busy, isGoing: true }], [4, 100]],
     ['nor one that has failed', [...each(2, busy), { ...busy, phase: 'Failed' }], [4, 100]],
+    [
+      'one that has succeeded does, as one that is not measured',
+      [...each(2, idle), { ...busy, used: undefined, phase: 'Succeeded' }],
+      [3, 10],
+    ],
     ['no request', [{ used: 10 }], 'missing request for cpu in container c of Pod p0'],
     ['no pods', [], 'no pods returned by selector while calculating replica count'],
     ['none measured', each(2, { request: 100 }), 'did not receive metrics for targeted pods (pods might be unready)'],

@@ -1,6 +1,5 @@
 // How many replicas what was measured asks for. Pure. Upstream: replica_calculator.go of pkg/controller/podautoscaler.
 // https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details
-import { isFinished } from '../../api/core/pod/columns.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { quantityMilliValue } from '../../machinery/quantity.ts';
 import { isReady, podConditionOf } from '../pods/pod-state.ts';
@@ -60,8 +59,9 @@ function groupPods(pods: readonly Pod[], metrics: PodMetrics, isCpu: boolean, no
   for (const pod of pods) {
     const { name = '', deletionTimestamp } = pod.metadata;
     const metric = metrics.get(name);
-    if (deletionTimestamp || isFinished(pod)) groups.ignored.push(name);
-    else if ((pod.status?.phase ?? 'Pending') === 'Pending') groups.unready.push(name);
+    const { phase = 'Pending' } = pod.status ?? {};
+    if (deletionTimestamp || phase === 'Failed') groups.ignored.push(name);
+    else if (phase === 'Pending') groups.unready.push(name);
     else if (!metric) groups.missing.push(name);
     else if (isCpu && isWarmingUp(pod, metric, nowMs)) groups.unready.push(name);
     else groups.ready++;

@@ -15,6 +15,7 @@ import type { VolumeContext } from '../volumes/plugin.ts';
 import { accessModeOf, capabilityOf } from './access-modes.ts';
 import type { CsiVolumes } from './csi-volumes.ts';
 import type { CsiDriver } from './drivers.ts';
+import { isFinal, isInfeasible } from './rpc-outcome.ts';
 import { readSecret } from './secret-data.ts';
 import type { VolumeData } from './volume-data.ts';
 
@@ -31,21 +32,6 @@ interface Expansion {
   data: VolumeData;
   path: string;
 }
-
-/** The driver may be at it still. */
-const unfinished: ReadonlySet<number> = new Set([
-  RpcStatus.CANCELLED,
-  RpcStatus.DEADLINE_EXCEEDED,
-  RpcStatus.UNAVAILABLE,
-  RpcStatus.RESOURCE_EXHAUSTED,
-  RpcStatus.ABORTED,
-]);
-/** No other try helps. */
-const infeasible: ReadonlySet<number> = new Set([
-  RpcStatus.INVALID_ARGUMENT,
-  RpcStatus.OUT_OF_RANGE,
-  RpcStatus.NOT_FOUND,
-]);
 
 /** Throws with a text for an event. What the driver cannot do while the volume is in use keeps nobody from it. */
 export async function expandOnNode(
@@ -82,8 +68,8 @@ export async function expandOnNode(
     });
   } catch (err) {
     const why = describeRpcError(err);
-    if (isRpcError(err) && !unfinished.has(err.code)) {
-      const isHopeless = infeasible.has(err.code);
+    if (isFinal(err)) {
+      const isHopeless = isInfeasible(err);
       const message = `failed to expand pvc with Expander.NodeExpand failed to expand the volume ${isHopeless ? '' : ': '}${why}`;
       const lastTransitionTime = timestamp(context.nowMs());
       const error = { type: 'NodeResizeError', status: 'True', lastProbeTime: null, lastTransitionTime, message };
@@ -91,7 +77,7 @@ export async function expandOnNode(
       const isKnown = before.some((one) => one.type === error.type && one.message === message);
       const allocatedResourceStatuses = isHopeless ? { storage: 'NodeResizeInfeasible' } : {};
       if (!isKnown || isHopeless) await tell({ conditions: [...others, error], allocatedResourceStatuses });
-      if (err.code === RpcStatus.FAILED_PRECONDITION) return;
+      if (isRpcError(err) && err.code === RpcStatus.FAILED_PRECONDITION) return;
     }
     throw new Error(why, { cause: err });
   }

@@ -4,10 +4,10 @@ import type { Node } from '../../api/core/node.ts';
 import { hostPortsOf, isSamePort } from '../../api/core/pod/host-ports.ts';
 import { findUntoleratedTaint, matchesNodeAffinity } from '../../api/core/pod/placement.ts';
 import { qosClassOf } from '../../api/core/pod/qos.ts';
-import { podRequests } from '../../api/core/pod/resource-totals.ts';
+import { inUnits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { isExtendedResource } from '../../api/core/resource-names.ts';
-import { quantityMilliValue, quantityValue } from '../../machinery/quantity.ts';
+import { quantityValue } from '../../machinery/quantity.ts';
 import { isCritical } from '../eviction/ranking.ts';
 import type { PressureCondition } from '../eviction/thresholds.ts';
 import { isStaticPod } from '../static/static-pod-file.ts';
@@ -68,9 +68,6 @@ function judgePressure(pod: Pod, pressure: readonly PressureCondition[]): Reject
   }
   return { reason: 'Evicted', message: `The node had condition: [${pressure.join(' ')}]. ` };
 }
-
-export const inUnits = (name: string, amount: string | undefined) =>
-  name === 'cpu' ? quantityMilliValue(amount) : quantityValue(amount);
 
 export function judgeResources(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
   const allocatable = node.status?.allocatable ?? {};

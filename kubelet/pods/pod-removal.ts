@@ -7,8 +7,11 @@ import { podLogDir, removePodLogs } from '../logs/pod-log-folders.ts';
 import { type PodVolumes, removePodFolders } from '../volumes/pod-volumes.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodRuntime } from './pod-runtime.ts';
-import { defaultGraceSeconds, uidOf } from './pod-text.ts';
-import { runningContainers, runtimeAnnotations } from './runtime-state.ts';
+import { uidOf } from './pod-text.ts';
+import { runningContainers } from './runtime-state.ts';
+
+// Nothing is known of it any more, and a successor may run already.
+const orphanGraceSeconds = '1';
 
 interface EndedPod {
   runtime: PodRuntime;
@@ -39,12 +42,10 @@ function freePod(deps: KubeletDeps, uid: string): void {
 export async function removeOrphan(deps: KubeletDeps, uid: string, sandboxIds: readonly string[]): Promise<void> {
   const runtime = new PodRuntime(deps.cri, uid, sandboxIds);
   await runtime.refresh();
-  await Promise.all(
-    runningContainers(runtime.state).map((c) => {
-      const timeout = c.annotations[runtimeAnnotations.podGracePeriod] ?? String(defaultGraceSeconds);
-      return deps.cri.runtime.StopContainer({ container_id: c.id, timeout });
-    }),
+  const stops = runningContainers(runtime.state).map(({ id }) =>
+    deps.cri.runtime.StopContainer({ container_id: id, timeout: orphanGraceSeconds }),
   );
+  await Promise.all(stops);
   await runtime.removeAll();
   await removePodLogs(deps.settings.podLogsDir, uid);
   await removePodFolders(deps.volumes, uid);

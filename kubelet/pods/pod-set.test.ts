@@ -10,11 +10,11 @@ import { realClock } from '../../machinery/clock.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import type { ListPodSandboxRequest } from '../../proto/cri.gen.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
-import { runtimeSandbox } from '../../test/builders/runtime-state.ts';
+import { runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
 import type { MirrorPods } from '../static/mirror-pods.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodSet } from './pod-set.ts';
-import { runtimeLabels } from './runtime-state.ts';
+import { runtimeAnnotations, runtimeLabels } from './runtime-state.ts';
 
 test('a pod that is gone from the API server is ended, however often that fails', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-pods-'));
@@ -28,12 +28,16 @@ test('a pod that is gone from the API server is ended, however often that fails'
   const sandbox = runtimeSandbox();
   let tries = 0;
   let removed: string | undefined;
+  const container = runtimeContainer({ name: 'c', annotations: { [runtimeAnnotations.podGracePeriod]: '600' } });
+  const stops: string[] = [];
   const runtime = {
     ListPodSandbox: async ({ filter }: ListPodSandboxRequest) => {
       const uid = filter?.label_selector[runtimeLabels.podUid] ?? sandbox.metadata!.uid;
       return { items: removed || uid !== sandbox.metadata!.uid ? [] : [sandbox] };
     },
-    PodSandboxStatus: async () => ({ status: sandbox, containers_statuses: [], timestamp: '1' }),
+    PodSandboxStatus: async () => ({ status: sandbox, containers_statuses: [container], timestamp: '1' }),
+    StopContainer: async ({ timeout }: { timeout: string }) => void stops.push(timeout),
+    RemoveContainer: async () => undefined,
     StopPodSandbox: async () => {
       if (tries++ < 2) throw new Error('not now');
     },
@@ -82,6 +86,8 @@ test('a pod that is gone from the API server is ended, however often that fails'
   stop.abort();
   assert.equal(removed, sandbox.id);
   assert.equal(tries, 3);
+  // Nobody waits for it: a successor may run already.
+  assert.deepEqual(stops, ['1', '1', '1']);
   // One that was deleted at once goes on until it is ended, but no other pod is refused for it.
   assert.deepEqual(counts, [
     [true, true],

@@ -18,7 +18,7 @@ import { VolumeStore } from '../hostpath-driver/volume-store.ts';
 import { finalizer, type ProvisionerDeps, selectedNode } from './context.ts';
 import { provision, wantsVolume } from './provision.ts';
 import { reclaim } from './reclaim.ts';
-import { grow, volumeToGrow } from './resize.ts';
+import { Resizer, sizeToAsk } from './resize.ts';
 
 const claims = '/api/v1/namespaces/default/persistentvolumeclaims';
 const volumes = '/api/v1/persistentvolumes';
@@ -223,48 +223,179 @@ test('a claim is copied from another', async (t) => {
   assert.equal(readFileSync(bed.dataOf(copy, 'file'), 'utf8'), 'mine');
 });
 
-test('a claim that asks for more gets it, and is told how far that is', async (t) => {
+/** A claim whose volume has 1Gi, and its resizer. */
+async function setUpResize(t: TestContext) {
   const bed = await setUp(t);
   const claim = await bed.claim('c', chosen);
   await provision(bed.deps, claim);
-  const bound = await bed.bind(claim);
-  assert.equal(volumeToGrow(bed.deps, bound), undefined);
-  const resources = { requests: { storage: '3Gi' } };
-  const wanting = await bed.api.send('PUT', `${claims}/c`, { body: { ...bound, spec: { ...bound.spec, resources } } });
-  const works = bed.calls.ControllerExpandVolume;
+  await bed.bind(claim);
   bed.told.length = 0;
-  bed.calls.ControllerExpandVolume = async () => Promise.reject(new Error('no room'));
-  await assert.rejects(grow(bed.deps, wanting, volumeToGrow(bed.deps, wanting)!, 0), /no room/);
-  const halfway = await bed.api.send('GET', `${claims}/c`);
-  assert.equal(halfway.status.conditions[0].type, 'Resizing');
-  assert.equal(halfway.status.allocatedResourceStatuses.storage, 'ControllerResizeInProgress');
-  assert.deepEqual(
-    bed.told.map((text) => text.split(' ').slice(0, 2).join(' ')),
-    ['Normal Resizing', 'Warning VolumeResizeFailed'],
-  );
+  const resizer = new Resizer(bed.deps);
+  const read = () => bed.api.send('GET', `${claims}/c`);
+  return {
+    bed,
+    claim,
+    read,
+    ask: async (storage: string) => {
+      const now = await read();
+      await bed.api.send('PUT', `${claims}/c`, {
+        body: { ...now, spec: { ...now.spec, resources: { requests: { storage } } } },
+      });
+    },
+    reconcile: async (nowMs = 0) => {
+      await bed.see();
+      return resizer.reconcile(await read(), nowMs);
+    },
+    /** Phase, what is set aside, conditions. */
+    state: async () => {
+      const { status } = await read();
+      const { allocatedResourceStatuses: phases, allocatedResources, conditions = [] } = status;
+      return [phases?.storage, allocatedResources?.storage, conditions.map((c: any) => [c.type, c.message])];
+    },
+    fails: (code: number) => {
+      const asked: string[] = [];
+      bed.calls.ControllerExpandVolume = async ({ capacity_range }: any) => {
+        asked.push(capacity_range.required_bytes);
+        throw Object.assign(new Error('no'), { code, details: 'no' });
+      };
+      return asked;
+    },
+  };
+}
+
+test('a claim that asks for more gets it, and is told how far that is', async (t) => {
+  const { bed, claim, ask, reconcile, read, state, fails } = await setUpResize(t);
+  assert.equal(await reconcile(), undefined);
+  const works = bed.calls.ControllerExpandVolume;
+  await ask('3Gi');
+  fails(status.UNAVAILABLE);
+  await assert.rejects(reconcile(), /no/);
+  const begun = ['ControllerResizeInProgress', '3Gi', [['Resizing', undefined]]];
+  assert.deepEqual(await state(), begun);
+  const before = await read();
+  await assert.rejects(reconcile(5_000), /no/);
+  assert.deepEqual(await read(), before, 'another try tells nothing new');
+  const name = `pvc-${claim.metadata.uid}`;
+  const tries = [
+    `Normal Resizing External resizer is resizing volume ${name}`,
+    `Warning VolumeResizeFailed resize volume "${name}" by resizer "${driverName}" failed: rpc error: code = Unavailable desc = no`,
+  ];
+  assert.deepEqual(bed.told, [...tries, ...tries]);
   bed.calls.ControllerExpandVolume = works;
-  await grow(bed.deps, halfway, volumeToGrow(bed.deps, halfway)!, 0);
-  const done = await bed.api.send('GET', `${claims}/c`);
-  assert.deepEqual([done.status.capacity, done.status.conditions ?? []], [{ storage: '3Gi' }, []]);
+  await reconcile();
+  const done = await read();
+  assert.deepEqual([done.status.capacity, ...(await state())], [{ storage: '3Gi' }, undefined, '3Gi', []]);
   assert.equal((await bed.volume(claim)).spec.capacity.storage, '3Gi');
-  assert.equal(bed.store.volumes.get(`pvc-${claim.metadata.uid}`)!.bytes, 3 * 2 ** 30);
+  assert.equal(bed.store.volumes.get(name)!.bytes, 3 * 2 ** 30);
   assert.match(bed.told.at(-1)!, /^Normal VolumeResizeSuccessful/);
-  assert.equal(volumeToGrow(bed.deps, done), undefined);
 });
 
-test('a driver that needs the node leaves the rest to it', async (t) => {
-  const bed = await setUp(t);
-  const claim = await bed.claim('c', chosen);
-  await provision(bed.deps, claim);
-  const bound = await bed.bind(claim);
-  const resources = { requests: { storage: '3Gi' } };
-  const wanting = await bed.api.send('PUT', `${claims}/c`, { body: { ...bound, spec: { ...bound.spec, resources } } });
+const errorOf = (code: string) => [
+  'ControllerResizeError',
+  `failed to expand pvc with rpc error: code = ${code} desc = no`,
+];
+
+test('what a driver cannot do is asked for seldom, and less of it at once', async (t) => {
+  const { bed, ask, reconcile, state, fails } = await setUpResize(t);
+  const works = bed.calls.ControllerExpandVolume;
+  await ask('100Gi');
+  const asked = fails(status.OUT_OF_RANGE);
+  await assert.rejects(reconcile(0), /no/);
+  const impossible = ['ControllerResizeInfeasible', '100Gi', [['Resizing', undefined], errorOf('OutOfRange')]];
+  assert.deepEqual(await state(), impossible);
+  assert.deepEqual(await reconcile(60_000), { requeueAfterMs: 240_000 });
+  assert.equal(asked.length, 1);
+  await assert.rejects(reconcile(300_000), /no/);
+  assert.equal(asked.length, 2);
+  assert.deepEqual(await state(), impossible);
+  bed.calls.ControllerExpandVolume = works;
+  await ask('2Gi');
+  await reconcile(300_000);
+  assert.deepEqual(await state(), [undefined, '2Gi', []]);
+});
+
+test('a resize that has failed gives way to a smaller one, one that may go on does not', async (t) => {
+  const { ask, reconcile, state, fails } = await setUpResize(t);
+  await ask('100Gi');
+  fails(status.UNAVAILABLE);
+  await assert.rejects(reconcile(), /no/);
+  await ask('2Gi');
+  fails(status.INTERNAL);
+  await assert.rejects(reconcile(), /no/);
+  assert.deepEqual(await state(), [
+    'ControllerResizeInProgress',
+    '100Gi',
+    [['Resizing', undefined], errorOf('Internal')],
+  ]);
+  const asked = fails(status.UNAVAILABLE);
+  await assert.rejects(reconcile(), /no/);
+  assert.deepEqual(asked, [String(2 * 2 ** 30)]);
+  assert.deepEqual(await state(), ['ControllerResizeInProgress', '2Gi', [['Resizing', undefined]]]);
+});
+
+test('a driver that needs the node leaves the rest to it, and lets it try again', async (t) => {
+  const { bed, ask, reconcile, read, state } = await setUpResize(t);
+  await ask('3Gi');
   bed.calls.ControllerExpandVolume = async () => ({ capacity_bytes: '0', node_expansion_required: true });
-  await grow(bed.deps, wanting, volumeToGrow(bed.deps, wanting)!, 0);
-  const { status: after, ...rest } = await bed.api.send('GET', `${claims}/c`);
-  assert.deepEqual([after.capacity, after.conditions[0].type], [{ storage: '1Gi' }, 'FileSystemResizePending']);
-  assert.equal(after.allocatedResourceStatuses.storage, 'NodeResizePending');
-  assert.equal(volumeToGrow(bed.deps, { ...rest, status: after }), undefined);
+  await reconcile();
+  const waiting = 'Waiting for user to (re-)start a pod to finish file system resize of volume on node.';
+  const conditions = [
+    ['Resizing', undefined],
+    ['FileSystemResizePending', waiting],
+  ];
+  assert.deepEqual(await state(), ['NodeResizePending', '3Gi', conditions]);
+  assert.equal((await read()).status.capacity.storage, '1Gi');
+  bed.told.length = 0;
+  await reconcile();
+  assert.deepEqual(bed.told, []);
+  const nodeSays = async (storage: string) => {
+    const now = await read();
+    const allocatedResourceStatuses = { storage };
+    const body = { ...now, status: { ...now.status, allocatedResourceStatuses } };
+    await bed.api.send('PUT', `${claims}/c/status`, { body });
+  };
+  await nodeSays('NodeResizeInfeasible');
+  await reconcile(0);
+  assert.deepEqual(await state(), ['NodeResizePending', '3Gi', conditions]);
+});
+
+test('which size is asked for', () => {
+  const rows: [
+    wanted: number,
+    known: number,
+    begun: number | '',
+    phase: string,
+    has: number,
+    size?: number,
+    failed?: true,
+  ][] = [
+    [2, 1, '', '', 1, 2],
+    [5, 3, 10, 'ControllerResizeInfeasible', 3, 5],
+    [5, 3, 10, 'ControllerResizeInProgress', 3, 10],
+    [5, 3, 10, 'ControllerResizeInProgress', 3, 5, true],
+    [5, 3, 10, 'ControllerResizeInProgress', 10, 10],
+    [5, 3, 10, 'NodeResizeInfeasible', 10, 10],
+    [2, 1, 2, 'NodeResizeInfeasible', 2, 2],
+    [10, 1, 3, 'NodeResizeInfeasible', 3, 3],
+    [2, 1, 2, 'NodeResizePending', 2],
+    [10, 1, 3, 'NodeResizePending', 3],
+    [10, 1, 3, 'NodeResizeInProgress', 3],
+    [10, 1, 5, 'NodeResizeInProgress', 3, 5],
+    [2, 1, 2, '', 2, 2],
+  ];
+  for (const [wanted, known, begun, phase, has, size, failed = false] of rows) {
+    const of = (amount: number | '') => (amount ? { storage: `${amount}G` } : undefined);
+    const claim: any = {
+      spec: { resources: { requests: of(wanted) } },
+      status: {
+        capacity: of(known),
+        allocatedResources: of(begun),
+        allocatedResourceStatuses: phase ? { storage: phase } : undefined,
+      },
+    };
+    const answer = sizeToAsk(claim, { spec: { capacity: of(has) } } as any, failed);
+    assert.equal(answer, size && `${size}G`, JSON.stringify([wanted, known, begun, phase, has]));
+  }
 });
 
 test('a released volume goes with its data, and no other does', async (t) => {

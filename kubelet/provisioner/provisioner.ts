@@ -17,7 +17,7 @@ import { capacityController } from './capacity.ts';
 import type { ProvisionerDeps } from './context.ts';
 import { provision, wantsVolume } from './provision.ts';
 import { reclaim } from './reclaim.ts';
-import { grow, volumeToGrow } from './resize.ts';
+import { Resizer } from './resize.ts';
 
 export interface ProvisionerOptions {
   api: ClientConfig;
@@ -76,12 +76,12 @@ const claimsController = (deps: ProvisionerDeps) =>
         keys: (volume: PersistentVolume | undefined, old: PersistentVolume | undefined) => claimKeys((volume ?? old)!),
       },
     ],
-    deps: ({ clock }) => ({ clock }),
-    async reconcile(claim, { clock }) {
+    deps: ({ clock }) => ({ clock, resizer: new Resizer(deps) }),
+    async reconcile(claim, { clock, resizer }) {
       if (wantsVolume(claim, deps.driver.name)) await provision(deps, claim);
-      const volume = volumeToGrow(deps, claim);
-      if (volume) await grow(deps, claim, volume, clock.now());
+      return resizer.reconcile(claim, clock.now());
     },
+    forget: (key, { resizer }) => resizer.forget(key),
   });
 
 const volumesController = (deps: ProvisionerDeps) =>

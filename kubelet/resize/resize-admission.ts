@@ -3,10 +3,10 @@
 
 import type { Node } from '../../api/core/node.ts';
 import { qosClassOf } from '../../api/core/pod/qos.ts';
-import { podRequests } from '../../api/core/pod/resource-totals.ts';
+import { inUnits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { compareQuantities } from '../../machinery/quantity.ts';
-import { inUnits, judgeResources } from '../pods/admission.ts';
+import { judgeResources } from '../pods/admission.ts';
 
 export interface ResizeRefusal {
   reason: 'Deferred' | 'Infeasible';

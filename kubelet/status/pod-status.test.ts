@@ -360,6 +360,21 @@ test('after an exit code that all begin anew for', () => {
   ]);
 });
 
+test('what disrupts a pod is told once nothing of it runs, in the place of what was told before', () => {
+  const pod: Pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c' }] }, status: {} };
+  const evicted = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' };
+  const reasonOf = (isEnded: boolean) =>
+    computePodStatus(pod, {
+      ...nothing,
+      known: { phase: 'Running', conditions: [evicted] } as PodStatus,
+      state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: [runtimeContainer({ name: 'c' })] }]),
+      disruption: 'the node was low on memory',
+      isEnding: true,
+      isEnded,
+    }).conditions?.flatMap(({ type, reason }) => (type === evicted.type ? reason : []));
+  assert.deepEqual([reasonOf(false), reasonOf(true)], [[evicted.reason], ['TerminationByKubelet']]);
+});
+
 test('messages of ended containers share what there is room for', () => {
   const containers = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
   const pod: Pod = { metadata: { name: 'p' }, spec: { containers }, status: {} };

@@ -24,7 +24,7 @@ export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal' 
   isEnding: boolean;
   /** Everything has been stopped: the final phase may show. */
   isEnded: boolean;
-  /** What the node lacked, when that ends the pod. */
+  /** What the node lacked, when that ends the pod: told with its final phase. */
   disruption?: string | undefined;
   /** What is up with the pod's resize. */
   resize?: ResizeState;
@@ -57,7 +57,7 @@ export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
     known: known.conditions ?? [],
     nowMs: input.nowMs,
     found: [
-      ...(input.disruption === undefined ? [] : [describeDisruption(pod, input.disruption, input)]),
+      ...(input.isEnded && input.disruption !== undefined ? [describeDisruption(pod, input.disruption, input)] : []),
       ...(isFinal(reached) ? [] : resizeConditions(input.resize ?? {}, known.conditions ?? [], input.nowMs)),
     ],
   });

@@ -1,10 +1,12 @@
 // Which events wake a pod that waits: those that may let it fit, and no others.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type PodBuilder, pod } from '../../test/builders/scheduling.ts';
+import { node, type PodBuilder, pod } from '../../test/builders/scheduling.ts';
+import { NodeInfo } from '../framework/node-info.ts';
 import type { ClusterEvent, Plugin } from '../framework/plugin.ts';
 import { podInfoOf } from '../framework/pod-info.ts';
 import { interPodAffinity } from './inter-pod-affinity.ts';
+import { nodeDeclaredFeatures } from './node-declared-features.ts';
 import { nodeResourcesFit } from './node-resources-fit.ts';
 import { podTopologySpread } from './pod-topology-spread.ts';
 
@@ -32,6 +34,11 @@ const updated = (old: PodBuilder, one: PodBuilder): ClusterEvent => ({
   old: old.on('n').build(),
   pod: one.on('n').build(),
 });
+const updatedNode = (feature: string): ClusterEvent => {
+  const info = new NodeInfo('n');
+  info.setNode(node('n').declares(feature).build());
+  return { type: 'NodeUpdated', node: info };
+};
 
 describe('a waiting pod is woken', () => {
   const cases: [what: string, plugin: Plugin, waiting: PodBuilder, event: ClusterEvent, helps: boolean][] = [
@@ -54,6 +61,14 @@ describe('a waiting pod is woken', () => {
     ['not by others', podTopologySpread, spread, removed(red()), false],
     ['by one that leaves its group', podTopologySpread, spread, updated(blue(), red()), true],
     ['by a node that goes', podTopologySpread, spread, { type: 'NodeRemoved', name: 'n' }, true],
+    [
+      'by a node that declares what it needs',
+      nodeDeclaredFeatures,
+      pod('p').restartsAll(),
+      updatedNode('RestartAllContainersOnContainerExits'),
+      true,
+    ],
+    ['not by another node', nodeDeclaredFeatures, pod('p').restartsAll(), updatedNode('Other'), false],
     ['by room that is left', nodeResourcesFit, pod('p'), removed(red()), true],
     [
       'by a pod that shrinks',

@@ -4,6 +4,7 @@ import { defaultPreemption } from './default-preemption.ts';
 import { imageLocality } from './image-locality.ts';
 import { interPodAffinity } from './inter-pod-affinity.ts';
 import { nodeAffinity } from './node-affinity.ts';
+import { nodeDeclaredFeatures } from './node-declared-features.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
 import { nodeResourcesBalancedAllocation } from './node-resources-balanced-allocation.ts';
@@ -33,5 +34,6 @@ export const plugins: readonly WeightedPlugin[] = [
   { plugin: interPodAffinity, weight: 2 },
   { plugin: nodeResourcesBalancedAllocation, weight: 1 },
   { plugin: imageLocality, weight: 1 },
+  { plugin: nodeDeclaredFeatures, weight: 0 },
   { plugin: defaultPreemption, weight: 0 },
 ];

@@ -138,8 +138,9 @@ function findProvisioningFault({ claim, storageClass }: Delayed, { node }: NodeI
   const { provisioner, allowedTopologies = [] } = storageClass;
   if (provisioner === noProvisioner) return bindReason;
   const labels = node.metadata.labels ?? {};
-  const isAllowed = allowedTopologies.some(({ matchLabelExpressions = [] }) =>
-    matchLabelExpressions.every(({ key, values }) => values.includes(labels[key] ?? '')),
+  const isAllowed = allowedTopologies.some(
+    ({ matchLabelExpressions: all = [] }) =>
+      all.length > 0 && all.every(({ key, values }) => Object.hasOwn(labels, key) && values.includes(labels[key]!)),
   );
   if (allowedTopologies.length > 0 && !isAllowed) return bindReason;
   const size = claim.spec.resources?.requests?.storage;

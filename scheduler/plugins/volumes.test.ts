@@ -177,6 +177,20 @@ describe('a pod with claims goes where they can be, or says why it cannot', () =
       'n',
     ],
     [
+      'made where no node is: a term without expressions, a label that no node has',
+      c,
+      {
+        claims: [claim('c', fast)],
+        classes: [
+          storageClass('fast', {
+            ...delayed,
+            allowedTopologies: [{}, { matchLabelExpressions: [{ key: 'none', values: [''] }] }],
+          }),
+        ],
+      },
+      none("2 node(s) didn't find available persistent volumes to bind"),
+    ],
+    [
       'room for it',
       c,
       { claims: [claim('c', fast)], classes: [waits], drivers: [driver], capacities: [room('1Gi')] },

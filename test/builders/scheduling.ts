@@ -40,6 +40,11 @@ export class PodBuilder {
   ownedBy = (apiVersion: string, kind: string, name: string) =>
     this.#change((p) => (p.metadata.ownerReferences = [{ apiVersion, kind, name, uid: name, controller: true }]));
   image = (image: string) => this.#change((p) => (p.spec.containers[0].image = image));
+  restartsAll = () =>
+    this.#change((p) => {
+      const rule = { action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [1] } };
+      p.spec.containers[0].restartPolicyRules = [rule];
+    });
   claims = (...names: string[]) =>
     this.#change((p) => (p.spec.volumes = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }))));
   ephemeral = (name: string) =>
@@ -78,6 +83,7 @@ export class NodeBuilder {
   labels = (labels: Record<string, string>) => this.#change((n) => Object.assign(n.metadata.labels, labels));
   taint = (key: string, effect = 'NoSchedule', value?: string) =>
     this.#change((n) => (n.spec.taints = [...(n.spec.taints ?? []), { key, effect, ...(value ? { value } : {}) }]));
+  declares = (...features: string[]) => this.#change((n) => (n.status.declaredFeatures = features));
   cordoned = () => this.#change((n) => (n.spec.unschedulable = true));
   image = (name: string, sizeBytes: number) => this.#change((n) => (n.status.images = [{ names: [name], sizeBytes }]));
 

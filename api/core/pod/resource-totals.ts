@@ -2,7 +2,7 @@
 // pod-level resources and overhead on top. The scheduler and the kubelet count by this. Upstream:
 // component-helpers/resource.
 import { jsonEqual } from '../../../machinery/json.ts';
-import { addQuantities, compareQuantities } from '../../../machinery/quantity.ts';
+import { addQuantities, compareQuantities, quantityMilliValue, quantityValue } from '../../../machinery/quantity.ts';
 import type { Pod } from '../pod.ts';
 import type { Container } from './container.ts';
 import type { ContainerStatus } from './container-status.ts';
@@ -18,6 +18,10 @@ export function isPodLevelResource(name: string): boolean {
 }
 
 export const isHugePagesResource = (name: string) => name.startsWith('hugepages-');
+
+/** An amount as it is counted and told: cpu in thousandths. */
+export const inUnits = (name: string, amount: string | undefined) =>
+  name === 'cpu' ? quantityMilliValue(amount) : quantityValue(amount);
 
 /** Whether an init container stays as a sidecar. */
 export const isSidecar = (container: Container) => container.restartPolicy === 'Always';

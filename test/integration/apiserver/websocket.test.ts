@@ -80,4 +80,24 @@ describe('WebSockets in the place of long answers', () => {
     for await (const part of response) parts.push(part);
     assert.equal(JSON.parse(Buffer.concat(parts).toString()).reason, 'NotFound');
   });
+
+  const rights = [
+    { verbs: ['get'], code: 403 },
+    { verbs: ['create'], code: 403 },
+    { verbs: ['get', 'create'], code: 404 },
+  ];
+  for (const { verbs, code } of rights) {
+    test(`what runs in a pod is reached by who may ${verbs.join(' and ')}: ${code}`, async () => {
+      const name = `may-${verbs.join('-')}`;
+      const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/default';
+      const rules = [{ apiGroups: [''], resources: ['pods/exec'], verbs }];
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
+      await api.request('POST', `${rbac}/roles`, { body: { metadata: { name }, rules } });
+      const subjects = [{ kind: 'User', name }];
+      await api.request('POST', `${rbac}/rolebindings`, { body: { metadata: { name }, roleRef, subjects } });
+      const path = `/api/v1/namespaces/default/pods/none/exec?command=a&stdout=true`;
+      const [, response] = await once(open(path, { 'impersonate-user': name }), 'unexpected-response');
+      assert.equal(response.statusCode, code);
+    });
+  }
 });
