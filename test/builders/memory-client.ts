@@ -1,4 +1,4 @@
-// The typed client over an API server in memory: single objects, read and written; nothing is watched.
+// The typed client over an API server in memory: objects and lists, read and written; nothing is watched.
 import { KubeClient } from '../../client/rest.ts';
 import type { HttpRequest } from '../../client/transport.ts';
 import type { MemoryApi } from './memory-api.ts';
@@ -11,7 +11,8 @@ export function memoryClient(api: MemoryApi): KubeClient {
       ...(body === undefined ? {} : { body: String(body) }),
       ...(contentType ? { contentType } : {}),
     });
-    return JSON.parse(JSON.stringify(answer, asNumber));
+    const shown = Array.isArray(answer) ? { metadata: {}, items: answer } : answer;
+    return JSON.parse(JSON.stringify(shown, asNumber));
   };
   return Object.assign(Object.create(KubeClient.prototype), { request });
 }
