@@ -1,11 +1,11 @@
 // What the definitions of snapshots refuse, as the API server reads them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createValidator } from '../../apiserver/crd/validation.ts';
+import { refusalsBy } from '../../test/builders/snapshots.ts';
 import { snapshotDefinitions } from './snapshot-definitions.ts';
 
 const [classes, snapshots, contents] = snapshotDefinitions.map(({ spec }) =>
-  createValidator(spec.versions[0]!.schema.openAPIV3Schema),
+  refusalsBy(spec.versions[0]!.schema.openAPIV3Schema),
 );
 
 describe('snapshots are refused', () => {
@@ -78,7 +78,7 @@ describe('snapshots are refused', () => {
       const named = (of: object) => ({ metadata: { name: 'x' }, ...of });
       const errors = validator!(named(object), old && named(old));
       assert.deepEqual(
-        errors.map(({ detail }) => want.find((text) => detail.includes(text)) ?? detail),
+        errors.map((detail) => want.find((text) => detail.includes(text)) ?? detail),
         want,
       );
     });
