@@ -73,12 +73,11 @@ export async function isThere(asking: Asking, path: string): Promise<boolean> {
 
 /** Creates an object; one that is there already stays as it is. Returns whether it was made now. */
 export async function createIfAbsent(asking: Asking, path: string, body: Named): Promise<boolean> {
-  // Asked first: a second Service of the same address is refused for its address before its name is looked at.
-  if (await isThere(asking, `${path}/${body.metadata.name}`)) return false;
   const answer = await ask(asking, { method: 'POST', path, body });
-  const exists = answer.status === 409 && answer.text.includes('"AlreadyExists"');
-  if (answer.status !== 201 && !exists) throw refusal(`creating at ${path}`, answer);
-  return !exists;
+  if (answer.status === 201) return true;
+  // Not only by "AlreadyExists": a second Service of the same address is refused for its address.
+  if (await isThere(asking, `${path}/${body.metadata.name}`)) return false;
+  throw refusal(`creating at ${path}`, answer);
 }
 
 /** Makes an object what `body` says, whether it is there or not: what an older build made, too. */
