@@ -1,9 +1,9 @@
 // Snapshots of volumes as objects. Their kinds are no server's own: they are custom resources, defined by `up` from what
 // stands here (`cli/steps/snapshot-definitions.ts`).
 // https://kubernetes.io/docs/concepts/storage/volume-snapshots/
-import { defineKind, type KindSpec } from '../../machinery/kind.ts';
+import { defineKind, type Scope } from '../../machinery/kind.ts';
 import { type KubeObject, objectFields } from '../../machinery/metadata.ts';
-import { type Schema, s } from '../../machinery/schema.ts';
+import { type ObjectSchema, s } from '../../machinery/schema.ts';
 import { objectReference } from '../core/object-reference.ts';
 import type { PersistentVolumeClaimSpec } from '../core/pod/volume-claim.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -16,20 +16,15 @@ const must = { required: true } as const;
 const className = s.string("The VolumeSnapshotClass; a snapshot without one gets its driver's default.");
 const deletionPolicy = s.string('Whether it goes with its VolumeSnapshot.', { ...must, enum: ['Delete', 'Retain'] });
 const readyToUse = s.boolean('Whether volumes can be made from it.', { pointer: true });
-const error = s.field(
-  part({ message: s.string('In words.'), time: s.time('When.') }),
-  'What went wrong last; gone once it is taken.',
-);
+const failure = part({ message: s.string('In words.'), time: s.time('When.') });
+const error = s.field(failure, 'What went wrong last; gone once it is taken.');
 
+const snapshotSource = part({
+  volumeSnapshotContentName: s.string('The content of one that is there.'),
+  persistentVolumeClaimName: s.string('The claim, of the same namespace, that it is taken of.'),
+});
 const snapshotSpec = part({
-  source: s.field(
-    part({
-      volumeSnapshotContentName: s.string('The content of one that is there.'),
-      persistentVolumeClaimName: s.string('The claim, of the same namespace, that it is taken of.'),
-    }),
-    'What it is of: one of both.',
-    must,
-  ),
+  source: s.field(snapshotSource, 'What it is of: one of both.', must),
   volumeSnapshotClassName: className,
 });
 const snapshotStatus = part({
@@ -47,17 +42,14 @@ const snapshotSchema = s.object('', 'Asks for a snapshot of a claim, or for one 
 });
 export interface VolumeSnapshot extends ObjectOf<typeof snapshotSchema> {}
 
+const contentSource = part({
+  volumeHandle: s.string("The driver's name for the volume that it is taken of."),
+  snapshotHandle: s.string("The driver's name for a snapshot that is there."),
+});
 const contentSpec = part({
   deletionPolicy,
   driver: s.string('The CSI driver that has it.', must),
-  source: s.field(
-    part({
-      volumeHandle: s.string("The driver's name for the volume that it is taken of."),
-      snapshotHandle: s.string("The driver's name for a snapshot that is there."),
-    }),
-    'What it is of: one of both.',
-    must,
-  ),
+  source: s.field(contentSource, 'What it is of: one of both.', must),
   sourceVolumeMode: s.string('Whether the volume was a Filesystem or a Block, where that is known.'),
   volumeSnapshotClassName: className,
   volumeSnapshotRef: s.field(objectReference, 'The VolumeSnapshot that it belongs to.', must),
@@ -85,30 +77,23 @@ const classSchema = s.object('', 'How a driver takes snapshots.', {
 });
 export interface VolumeSnapshotClass extends ObjectOf<typeof classSchema> {}
 
-type Names = Pick<KindSpec<any>, 'kind' | 'plural' | 'scope' | 'shortNames' | 'subresources'>;
-const kindOf = <T extends KubeObject>(schema: Schema<any> & { type: 'object' }, names: Names) =>
-  defineKind<T>({ ...names, isCustom: true, served: [{ group: snapshotGroup, version: 'v1', schema }] });
-
-export const VolumeSnapshotKind = kindOf<VolumeSnapshot>(snapshotSchema, {
-  kind: 'VolumeSnapshot',
-  plural: 'volumesnapshots',
-  scope: 'Namespaced',
-  shortNames: ['vs'],
-  subresources: { status: true },
-});
-export const VolumeSnapshotContentKind = kindOf<VolumeSnapshotContent>(contentSchema, {
-  kind: 'VolumeSnapshotContent',
-  plural: 'volumesnapshotcontents',
-  scope: 'Cluster',
-  shortNames: ['vsc', 'vscs'],
-  subresources: { status: true },
-});
-export const VolumeSnapshotClassKind = kindOf<VolumeSnapshotClass>(classSchema, {
-  kind: 'VolumeSnapshotClass',
-  plural: 'volumesnapshotclasses',
-  scope: 'Cluster',
-  shortNames: ['vsclass', 'vsclasses'],
-});
+function kindOf<T extends KubeObject>(schema: ObjectSchema, kind: string, scope: Scope, shortNames: string[]) {
+  const plural = `${kind.toLowerCase()}${kind.endsWith('s') ? 'es' : 's'}`;
+  const subresources = { status: schema.fields.status !== undefined };
+  const served = [{ group: snapshotGroup, version: 'v1', schema }];
+  return defineKind<T>({ kind, plural, scope, shortNames, subresources, isCustom: true, served });
+}
+export const VolumeSnapshotKind = kindOf<VolumeSnapshot>(snapshotSchema, 'VolumeSnapshot', 'Namespaced', ['vs']);
+export const VolumeSnapshotContentKind = kindOf<VolumeSnapshotContent>(
+  contentSchema,
+  'VolumeSnapshotContent',
+  'Cluster',
+  ['vsc', 'vscs'],
+);
+export const VolumeSnapshotClassKind = kindOf<VolumeSnapshotClass>(classSchema, 'VolumeSnapshotClass', 'Cluster', [
+  'vsclass',
+  'vsclasses',
+]);
 
 const prefix = 'snapshot.storage.kubernetes.io';
 /** Annotation of a class: snapshots of its driver that name no class get it. */

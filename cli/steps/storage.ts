@@ -1,5 +1,5 @@
 // Step: the objects by which the nodes' own storage is used: the driver, what it may do in the API, and the default class.
-import { defaultSnapshotClass, VolumeSnapshotClassKind } from '../../api/snapshot/volume-snapshots.ts';
+import { defaultSnapshotClass, snapshotGroup, VolumeSnapshotClassKind } from '../../api/snapshot/volume-snapshots.ts';
 import { type Asking, applyObject, createIfAbsent, isThere, watchObject } from '../api-request.ts';
 import { storageUser } from '../pki/plan.ts';
 import { explained, type UpContext } from './context.ts';
@@ -22,9 +22,8 @@ const role = clusterRole(storageUser, [
   rule(['storage.k8s.io'], ['storageclasses', 'csidrivers'], read),
   rule(['storage.k8s.io'], ['csistoragecapacities'], [...read, 'create', 'delete', 'update']),
   rule(['apiextensions.k8s.io'], ['customresourcedefinitions'], read),
-  rule(['snapshot.storage.k8s.io'], ['volumesnapshots', 'volumesnapshotclasses'], read),
-  rule(['snapshot.storage.k8s.io'], ['volumesnapshotcontents'], [...read, 'patch', 'update']),
-  rule(['snapshot.storage.k8s.io'], ['volumesnapshotcontents/status'], ['patch', 'update']),
+  rule([snapshotGroup], ['volumesnapshots', 'volumesnapshotclasses', 'volumesnapshotcontents'], read),
+  rule([snapshotGroup], ['volumesnapshotcontents', 'volumesnapshotcontents/status'], ['patch', 'update']),
   rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
 ]);
 
@@ -67,8 +66,8 @@ async function defineSnapshots(asking: Asking): Promise<void> {
   const [isNew] = await Promise.all(snapshotDefinitions.map((one) => createIfAbsent(asking, definitions, one)));
   // Whoever removes the class does not get it back by the next `up`.
   if (!isNew) return;
-  const { apiVersion, plural, group } = VolumeSnapshotClassKind;
-  for await (const { status } of watchObject(asking, definitions, `${plural}.${group}`)) {
+  const { apiVersion, plural } = VolumeSnapshotClassKind;
+  for await (const { status } of watchObject(asking, definitions, `${plural}.${snapshotGroup}`)) {
     const isServed = status?.conditions?.some((it) => it.type === 'Established' && it.status === 'True');
     if (isServed) return void (await createIfAbsent(asking, `/apis/${apiVersion}/${plural}`, snapshotClass));
   }

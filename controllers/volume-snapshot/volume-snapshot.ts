@@ -38,12 +38,10 @@ type Status = NonNullable<VolumeSnapshot['status']>;
 /** Why a snapshot does not come on: told in its status and by an event, whose reason is the error's name. */
 class Trouble extends Error {}
 const trouble = (name: string, message: string) => Object.assign(new Trouble(message), { name });
-/** Troubles that say nothing of whether the snapshot can be used. */
-const ofClasses = new Set(['GetSnapshotClassFailed', 'SetDefaultSnapshotClassFailed']);
 const updateFailed = (name: string | undefined, why: string) =>
   new Error(`snapshot controller failed to update ${name} on API server: ${why}`);
 
-export const contentNameOf = ({ metadata }: VolumeSnapshot): string => `snapcontent-${metadata.uid}`;
+const contentNameOf = ({ metadata }: VolumeSnapshot): string => `snapcontent-${metadata.uid}`;
 
 /** The snapshot's status by what its content says. Pure. */
 export function statusOf({ status }: VolumeSnapshot, content: VolumeSnapshotContent): Status {
@@ -138,7 +136,8 @@ export const volumeSnapshotController = whileDefined(
 async function tell(snapshot: VolumeSnapshot, { name: reason, message }: Trouble, deps: Deps): Promise<void> {
   if (snapshot.status?.error?.message === message) return;
   const error = { time: timestamp(deps.nowMs()), message };
-  const status = { error, ...(ofClasses.has(reason) ? {} : { readyToUse: false }) };
+  // Of a class it says nothing of whether the snapshot can be used.
+  const status = { error, ...(reason.endsWith('SnapshotClassFailed') ? {} : { readyToUse: false }) };
   await deps.snapshots.patch(nameOf(snapshot), { status }, { type: 'merge', subresource: 'status' });
   deps.say(snapshot, 'Warning', reason, message);
 }
@@ -150,7 +149,7 @@ async function bring(snapshot: VolumeSnapshot, deps: Deps): Promise<void> {
     throw trouble('SnapshotContentMissing', 'VolumeSnapshotContent is missing');
   const snapshotClass = isReady(snapshot) ? undefined : await classOf(snapshot, deps);
   const policy = (content?.spec ?? snapshotClass)?.deletionPolicy;
-  const current = await prepare(snapshot, { policy, className: snapshotClass?.metadata.name }, deps);
+  const current = await prepare(snapshot, policy, snapshotClass?.metadata.name, deps);
   if (isReady(current)) return;
   const found = content ? await bind(current, content, deps) : await createContent(current, snapshotClass!, deps);
   const status = statusOf(current, found);
@@ -223,7 +222,8 @@ async function volumeOf(snapshot: VolumeSnapshot, { claimLister, volumes }: Deps
 /** Writes what is missing of the class and the finalizers. */
 async function prepare(
   snapshot: VolumeSnapshot,
-  { policy, className }: { policy: string | undefined; className: string | undefined },
+  policy: string | undefined,
+  className: string | undefined,
   { snapshots }: Deps,
 ): Promise<VolumeSnapshot> {
   const { metadata, spec } = snapshot;
@@ -259,19 +259,18 @@ async function createContent(
   snapshotClass: VolumeSnapshotClass,
   deps: Deps,
 ): Promise<VolumeSnapshotContent> {
-  const failed = (err: Error) => {
-    if (isConflict(err)) return err;
-    return trouble('SnapshotContentCreationFailed', `Failed to create snapshot content with error ${err.message}`);
-  };
-  const content = await planContent(snapshot, snapshotClass, deps).catch((err) => Promise.reject(failed(err)));
   try {
-    const made = await deps.contents.create(content);
+    const content = await planContent(snapshot, snapshotClass, deps);
+    const made = await deps.contents.create(content).catch((err) => {
+      if (!isAlreadyExists(err)) throw updateFailed(keyOf(snapshot), err.message);
+    });
     const what = `Waiting for a snapshot ${keyOf(snapshot)} to be created by the CSI driver.`;
-    deps.say(snapshot, 'Normal', 'CreatingSnapshot', what);
-    return made;
+    if (made) deps.say(snapshot, 'Normal', 'CreatingSnapshot', what);
+    return made ?? content;
   } catch (err) {
-    if (isAlreadyExists(err)) return content;
-    throw failed(updateFailed(keyOf(snapshot), (err as Error).message));
+    if (isConflict(err)) throw err;
+    const why = (err as Error).message;
+    throw trouble('SnapshotContentCreationFailed', `Failed to create snapshot content with error ${why}`);
   }
 }
 

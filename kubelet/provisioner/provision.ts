@@ -15,6 +15,7 @@ import {
   VolumeSnapshotKind,
 } from '../../api/snapshot/volume-snapshots.ts';
 import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
+import { targetOf } from '../../client/events.ts';
 import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
 import type { CreateVolumeRequest, Volume, VolumeContentSource } from '../../proto/csi.gen.ts';
@@ -23,7 +24,6 @@ import { isRpcError } from '../../proto/promise-client.ts';
 import { accessModeOf, capabilityOf } from '../csi/access-modes.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
 import {
-  claimTarget,
   driverParameters,
   finalizer,
   type ProvisionerDeps,
@@ -50,7 +50,7 @@ export async function provision(deps: ProvisionerDeps, claim: PersistentVolumeCl
   const className = claim.metadata.annotations?.[classAnnotation] ?? claim.spec.storageClassName ?? '';
   const storageClass = await unlessGone(client.resource(StorageClassKind).get({ name: className }));
   if (storageClass?.provisioner !== driver.name || !(await isForThisNode(deps, claim, storageClass))) return;
-  const target = claimTarget(claim);
+  const target = targetOf(PersistentVolumeClaimKind, claim);
   const { namespace, name, uid } = claim.metadata;
   // It is made, and not bound yet.
   if (deps.volume(`pvc-${uid}`)) return;

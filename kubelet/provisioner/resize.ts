@@ -4,10 +4,11 @@ import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts
 import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import { type PersistentVolumeClaim, resizeConditions } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
+import { targetOf } from '../../client/events.ts';
 import { compareQuantities, quantityValue } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
-import { claimTarget, isOurs, type ProvisionerDeps } from './context.ts';
+import { isOurs, type ProvisionerDeps } from './context.ts';
 
 type Status = NonNullable<PersistentVolumeClaim['status']>;
 
@@ -34,7 +35,7 @@ export async function grow(
   nowMs: number,
 ): Promise<void> {
   const { client, driver, events } = deps;
-  const target = claimTarget(claim);
+  const target = targetOf(PersistentVolumeClaimKind, claim);
   const wanted = claim.spec.resources?.requests?.storage ?? '0';
   const name = volume.metadata.name ?? '';
   const begun = await writeStatus(deps, claim, {

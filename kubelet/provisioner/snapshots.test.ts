@@ -54,7 +54,7 @@ async function setUp(t: TestContext) {
     client,
     driver: { name: driverName, client: { controller } as unknown as CsiClient, segments: {}, identity: 'me' },
     nodeName: 'n',
-    events: { event: (_target, type, reason, message) => told.push(`${type} ${reason} ${message}`) },
+    say: (_object, type, reason, message) => told.push(`${type} ${reason} ${message}`),
     clock,
   };
   const get = (): Promise<any> =>

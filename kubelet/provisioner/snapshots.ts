@@ -13,6 +13,7 @@ import {
   VolumeSnapshotContentKind,
 } from '../../api/snapshot/volume-snapshots.ts';
 import { defineController, type ReconcileResult } from '../../client/controller.ts';
+import { sayingOf } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { isConflict, unlessGone } from '../../machinery/errors.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
@@ -24,17 +25,19 @@ import { driverParameters, type ProvisionerDeps } from './context.ts';
 /** A driver that has taken a snapshot and still works on it is asked again. */
 const lookAgainMs = 5_000;
 
-export type SnapshotDeps = Pick<ProvisionerDeps, 'client' | 'driver' | 'nodeName' | 'events'> & { clock: Clock };
+export interface SnapshotDeps extends Pick<ProvisionerDeps, 'client' | 'driver' | 'nodeName'> {
+  clock: Clock;
+  say: ReturnType<typeof sayingOf<VolumeSnapshotContent>>;
+}
 
-export const snapshotsController = (deps: Omit<SnapshotDeps, 'events' | 'clock'>) =>
+export const snapshotsController = (deps: Omit<SnapshotDeps, 'say' | 'clock'>) =>
   defineController({
     name: 'csi-snapshots',
     kind: VolumeSnapshotContentKind,
-    deps: ({ clock, recorder }): SnapshotDeps => ({
-      ...deps,
-      clock,
-      events: recorder(`csi-snapshotter ${deps.driver.name}`),
-    }),
+    deps: ({ clock, recorder }): SnapshotDeps => {
+      const say = sayingOf(VolumeSnapshotContentKind, recorder(`csi-snapshotter ${deps.driver.name}`));
+      return { ...deps, clock, say };
+    },
     reconcile: (content, own) => keepSnapshot(own, content),
   });
 
@@ -49,14 +52,8 @@ export async function keepSnapshot(
   // Without a node somebody else has made it: who has the snapshot takes it.
   const isElsewhere = node === undefined ? spec.source.snapshotHandle === undefined : node !== nodeName;
   if (spec.driver !== driver.name || isElsewhere) return undefined;
-  if (isToGo(content)) {
-    await remove(deps, content);
-    return undefined;
-  }
-  if (status?.readyToUse) {
-    await markAsked(deps, content, false);
-    return undefined;
-  }
+  if (isToGo(content)) return remove(deps, content);
+  if (status?.readyToUse) return void (await markAsked(deps, content, false));
   try {
     const snapshot = await (spec.source.snapshotHandle === undefined ? take(deps, content) : find(deps, content));
     return snapshot.ready_to_use ? undefined : { requeueAfterMs: lookAgainMs };
@@ -78,7 +75,7 @@ function isToGo({ metadata, spec }: VolumeSnapshotContent): boolean {
   return asked === undefined && isGoing !== undefined;
 }
 
-async function remove(deps: SnapshotDeps, content: VolumeSnapshotContent): Promise<void> {
+async function remove(deps: SnapshotDeps, content: VolumeSnapshotContent): Promise<undefined> {
   const { client, driver } = deps;
   const handle = content.status?.snapshotHandle;
   let current = content;
@@ -86,7 +83,7 @@ async function remove(deps: SnapshotDeps, content: VolumeSnapshotContent): Promi
     try {
       await driver.client.controller.DeleteSnapshot({ snapshot_id: handle });
     } catch (err) {
-      say(deps, content, 'SnapshotDeleteError', 'Failed to delete snapshot');
+      deps.say(content, 'Warning', 'SnapshotDeleteError', 'Failed to delete snapshot');
       throw new Error(`failed to delete snapshot ${content.metadata.name}: ${describeRpcError(err)}`);
     }
     const gone = { snapshotHandle: null, readyToUse: null, creationTime: null, restoreSize: null };
@@ -179,10 +176,5 @@ async function tell(deps: SnapshotDeps, content: VolumeSnapshotContent, reason: 
   if (content.status?.error?.message === message) return;
   const error = { time: timestamp(deps.clock.now()), message };
   await writeStatus(deps, content, { readyToUse: false, error });
-  say(deps, content, reason, message);
-}
-
-function say({ events }: SnapshotDeps, object: VolumeSnapshotContent, reason: string, message: string): void {
-  const { kind, apiVersion } = VolumeSnapshotContentKind;
-  events.event({ kind, apiVersion, object }, 'Warning', reason, message);
+  deps.say(content, 'Warning', reason, message);
 }
