@@ -12,6 +12,8 @@ export interface Asking {
   signal: AbortSignal;
 }
 
+export const nodesPath = '/api/v1/nodes';
+
 type Named = { metadata: { name: string } };
 
 const merge = 'application/merge-patch+json';
@@ -69,13 +71,13 @@ export async function isThere(asking: Asking, path: string): Promise<boolean> {
   return (await ask(asking, { path })).status === 200;
 }
 
-/** Creates an object; one that is there already stays as it is. */
-export async function createIfAbsent(asking: Asking, path: string, body: Named): Promise<void> {
-  // Asked first: a second Service of the same address is refused for its address before its name is looked at.
-  if (await isThere(asking, `${path}/${body.metadata.name}`)) return;
+/** Creates an object; one that is there already stays as it is. Returns whether it was made now. */
+export async function createIfAbsent(asking: Asking, path: string, body: Named): Promise<boolean> {
   const answer = await ask(asking, { method: 'POST', path, body });
-  const exists = answer.status === 409 && answer.text.includes('"AlreadyExists"');
-  if (answer.status !== 201 && !exists) throw refusal(`creating at ${path}`, answer);
+  if (answer.status === 201) return true;
+  // Not only by "AlreadyExists": a second Service of the same address is refused for its address.
+  if (await isThere(asking, `${path}/${body.metadata.name}`)) return false;
+  throw refusal(`creating at ${path}`, answer);
 }
 
 /** Makes an object what `body` says, whether it is there or not: what an older build made, too. */
@@ -88,7 +90,7 @@ export async function applyObject(asking: Asking, path: string, body: Named): Pr
 /** Puts labels on a node: its role is nothing that it may give itself. */
 export async function labelNode(asking: Asking, name: string, labels: Record<string, string>): Promise<void> {
   const body = { metadata: { labels } };
-  const answer = await ask(asking, { method: 'PATCH', path: `/api/v1/nodes/${name}`, body, type: merge });
+  const answer = await ask(asking, { method: 'PATCH', path: `${nodesPath}/${name}`, body, type: merge });
   if (answer.status !== 200) throw refusal(`labelling node ${name}`, answer);
 }
 
@@ -100,35 +102,36 @@ export interface Condition {
   lastHeartbeatTime?: string;
 }
 
-export interface NodeSummary {
+/** What is read of an object that has conditions. */
+export interface Summary {
   metadata: { name: string };
   status?: { conditions?: Condition[] };
 }
 
-export async function listNodes(layout: Layout, signal: AbortSignal): Promise<NodeSummary[]> {
-  const answer = await ask({ layout, signal }, { path: '/api/v1/nodes' });
+export async function listNodes(layout: Layout, signal: AbortSignal): Promise<Summary[]> {
+  const answer = await ask({ layout, signal }, { path: nodesPath });
   if (answer.status !== 200) throw refusal('listing nodes', answer);
-  return (JSON.parse(answer.text) as { items: NodeSummary[] }).items;
+  return (JSON.parse(answer.text) as { items: Summary[] }).items;
 }
 
-/** Yields the state of a node now, once it exists, and after every change, until the server ends the watch. */
-export async function* watchNode(asking: Asking, name: string): AsyncGenerator<NodeSummary> {
+/** Yields the state of an object now, once it exists, and after every change, until the server ends the watch. */
+export async function* watchObject(asking: Asking, path: string, name: string): AsyncGenerator<Summary> {
   const selector = encodeURIComponent(`metadata.name=${name}`);
-  const response = await send(asking, { path: `/api/v1/nodes?watch=1&fieldSelector=${selector}` });
-  if (response.statusCode !== 200) throw new Error(`watching nodes answers ${response.statusCode}`);
+  const response = await send(asking, { path: `${path}?watch=1&fieldSelector=${selector}` });
+  if (response.statusCode !== 200) throw new Error(`watching ${path} answers ${response.statusCode}`);
   let rest = '';
   for await (const piece of response.setEncoding('utf8')) {
     const lines = (rest + piece).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines.filter((text) => text !== '')) {
-      const { type, object } = JSON.parse(line) as { type: string; object: NodeSummary };
+      const { type, object } = JSON.parse(line) as { type: string; object: Summary };
       if (type === 'ADDED' || type === 'MODIFIED') yield object;
     }
   }
 }
 
 /** Undefined when a node is ready, else its own words about why not. What it said before `sinceMs` does not count. */
-export function whyNotReady(node: NodeSummary, sinceMs = 0): string | undefined {
+export function whyNotReady(node: Summary, sinceMs = 0): string | undefined {
   const ready = node.status?.conditions?.find((condition) => condition.type === 'Ready');
   const saidMs = Date.parse(ready?.lastHeartbeatTime ?? '') || 0;
   // Times in the API are in whole seconds.

@@ -46,6 +46,7 @@ import {
 import { tokenCleanerController } from './token-cleaner.ts';
 import { ttlAfterFinishedController } from './ttl-after-finished.ts';
 import { volumeExpandController } from './volume-expansion.ts';
+import { volumeSnapshotController } from './volume-snapshot/volume-snapshot.ts';
 
 export interface ControllerOptions {
   /** The CA that pods are to trust the API server by (PEM); none is published without it. */
@@ -98,6 +99,7 @@ export function createControllers(options: ControllerOptions): readonly Loop[] {
     persistentVolumeBinder,
     toLoop(ephemeralVolumeController),
     toLoop(attachDetachController),
+    volumeSnapshotController,
     toLoop(volumeExpandController),
     toLoop(claimProtectionController),
     toLoop(volumeProtectionController),

@@ -82,6 +82,8 @@ export const controllerNames: Readonly<Record<string, ControllerFacts>> = {
     'validating-admission-policy-status',
   ),
   'volumeattributesclass-protection-controller': row('', 'volumeattributesclass-protection-controller'),
+  // Ours: there it comes with external-snapshotter.
+  'volumesnapshot-controller': row('', 'snapshot-controller'),
 };
 
 /** Loops of ours that are a part of a controller there. */

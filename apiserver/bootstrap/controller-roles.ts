@@ -224,6 +224,16 @@ export const controllerRoles = rolesOf('system:controller:', {
     on('core', 'nodes', 'list watch'),
     events,
   ],
+  // Ours: there it comes with external-snapshotter.
+  'snapshot-controller': [
+    on('snapshot.storage.k8s.io', 'volumesnapshots', 'get list patch update watch'),
+    on('snapshot.storage.k8s.io', 'volumesnapshots/status', 'patch update'),
+    on('snapshot.storage.k8s.io', 'volumesnapshotcontents', 'create delete get list patch update watch'),
+    on('snapshot.storage.k8s.io', 'volumesnapshotclasses', 'get list watch'),
+    on('core', 'persistentvolumeclaims', 'get list update watch'),
+    on('core', 'persistentvolumes', 'get'),
+    events,
+  ],
   'statefulset-controller': [
     on('core', 'pods', 'list watch'),
     on('apps', 'statefulsets', 'get list watch'),

@@ -1,7 +1,7 @@
 // Steps: kubelet and proxy run in every node, every node is Ready, and the cluster's DNS answers.
 import { createSocket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
-import { createIfAbsent, labelNode, watchNode, whyNotReady } from '../api-request.ts';
+import { createIfAbsent, labelNode, nodesPath, watchObject, whyNotReady } from '../api-request.ts';
 import { clusterDomain, type Layout } from '../layout.ts';
 import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
@@ -46,7 +46,7 @@ async function watchUntilReady(
   const startOfKubelet = () =>
     Date.parse(readUnitState(context.layout.processesFile, kubelet)?.startedAt ?? '') || Number.POSITIVE_INFINITY;
   try {
-    for await (const node of watchNode({ layout: context.layout, signal: ended }, name)) {
+    for await (const node of watchObject({ layout: context.layout, signal: ended }, nodesPath, name)) {
       missing = whyNotReady(node, startOfKubelet());
       if (missing === undefined) return undefined;
     }
@@ -94,9 +94,9 @@ function createDnsService(context: UpContext, signal: AbortSignal): Promise<void
       ],
     },
   };
-  return explained(context, { problem: "the Service of the cluster's DNS cannot be made", signal }, (asking) =>
-    createIfAbsent(asking, '/api/v1/namespaces/kube-system/services', body),
-  );
+  return explained(context, { problem: "the Service of the cluster's DNS cannot be made", signal }, async (asking) => {
+    await createIfAbsent(asking, '/api/v1/namespaces/kube-system/services', body);
+  });
 }
 
 // A question that came before the rules were there gets no answer, the next one has a port of its own. Each may take

@@ -1,14 +1,17 @@
 // Step: the objects by which the nodes' own storage is used: the driver, what it may do in the API, and the default class.
-import { applyObject, createIfAbsent, isThere } from '../api-request.ts';
+import { defaultSnapshotClass, snapshotGroup, VolumeSnapshotClassKind } from '../../api/snapshot/volume-snapshots.ts';
+import { type Asking, applyObject, createIfAbsent, isThere, watchObject } from '../api-request.ts';
 import { storageUser } from '../pki/plan.ts';
 import { explained, type UpContext } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
 import { clusterRole, clusterRoleBinding, rbacPath, rule } from './rbac.ts';
 import type { Step } from './run-steps.ts';
+import { snapshotDefinitions } from './snapshot-definitions.ts';
 
 const driverName = 'hostpath.csi.k8ts.io';
 const className = 'standard';
 const storage = '/apis/storage.k8s.io/v1';
+const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
 const read = ['get', 'list', 'watch'];
 
@@ -18,6 +21,9 @@ const role = clusterRole(storageUser, [
   rule([''], ['persistentvolumeclaims/status'], ['patch', 'update']),
   rule(['storage.k8s.io'], ['storageclasses', 'csidrivers'], read),
   rule(['storage.k8s.io'], ['csistoragecapacities'], [...read, 'create', 'delete', 'update']),
+  rule(['apiextensions.k8s.io'], ['customresourcedefinitions'], read),
+  rule([snapshotGroup], ['volumesnapshots', 'volumesnapshotclasses', 'volumesnapshotcontents'], read),
+  rule([snapshotGroup], ['volumesnapshotcontents', 'volumesnapshotcontents/status'], ['patch', 'update']),
   rule(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
 ]);
 
@@ -47,6 +53,26 @@ const storageClass = {
   allowVolumeExpansion: true,
 };
 
+const snapshotClass = {
+  kind: VolumeSnapshotClassKind.kind,
+  apiVersion: VolumeSnapshotClassKind.apiVersion,
+  metadata: { name: className, annotations: { [defaultSnapshotClass]: 'true' } },
+  driver: driverName,
+  deletionPolicy: 'Delete',
+};
+
+/** The kinds of snapshots, and with the kind of classes a first one. */
+async function defineSnapshots(asking: Asking): Promise<void> {
+  const [isNew] = await Promise.all(snapshotDefinitions.map((one) => createIfAbsent(asking, definitions, one)));
+  // Whoever removes the class does not get it back by the next `up`.
+  if (!isNew) return;
+  const { apiVersion, plural } = VolumeSnapshotClassKind;
+  for await (const { status } of watchObject(asking, definitions, `${plural}.${snapshotGroup}`)) {
+    const isServed = status?.conditions?.some((it) => it.type === 'Established' && it.status === 'True');
+    if (isServed) return void (await createIfAbsent(asking, `/apis/${apiVersion}/${plural}`, snapshotClass));
+  }
+}
+
 export const storageStep: Step<UpContext> = {
   title: 'Storage class',
   after: [apiserverStep.title],
@@ -54,6 +80,7 @@ export const storageStep: Step<UpContext> = {
     await explained(context, { problem: 'the storage class cannot be made', signal }, async (asking) => {
       await applyObject(asking, rbacPath('clusterroles'), role);
       await createIfAbsent(asking, rbacPath('clusterrolebindings'), binding);
+      await defineSnapshots(asking);
       // Once: whoever removes the class or makes it another one does not get it back by the next `up`.
       if (await isThere(asking, `${storage}/csidrivers/${driverName}`)) return;
       await createIfAbsent(asking, `${storage}/storageclasses`, storageClass);

@@ -33,13 +33,6 @@ export const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
 export const provisionedBy = 'pv.kubernetes.io/provisioned-by';
 export const selectedNode = 'volume.kubernetes.io/selected-node';
 
-export const claimTarget = (object: PersistentVolumeClaim) => ({
-  kind: 'PersistentVolumeClaim',
-  apiVersion: 'v1',
-  object,
-});
-export const volumeTarget = (object: PersistentVolume) => ({ kind: 'PersistentVolume', apiVersion: 'v1', object });
-
 /** Whether a persistent volume is this driver's, and lies on this node. */
 export function isOurs({ spec }: PersistentVolume, { name, segments }: Driver): boolean {
   if (spec.csi?.driver !== name) return false;

@@ -7,16 +7,23 @@ import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts
 import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
+import {
+  managedByNode,
+  snapshotFinalizers,
+  snapshotSourceOf,
+  VolumeSnapshotContentKind,
+  VolumeSnapshotKind,
+} from '../../api/snapshot/volume-snapshots.ts';
 import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
+import { targetOf } from '../../client/events.ts';
 import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
-import type { CreateVolumeRequest, Volume } from '../../proto/csi.gen.ts';
+import type { CreateVolumeRequest, Volume, VolumeContentSource } from '../../proto/csi.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import { accessModeOf, capabilityOf } from '../csi/access-modes.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
 import {
-  claimTarget,
   driverParameters,
   finalizer,
   type ProvisionerDeps,
@@ -29,6 +36,7 @@ const provisionerAnnotations = [
   'volume.kubernetes.io/storage-provisioner',
   'volume.beta.kubernetes.io/storage-provisioner',
 ];
+const allowModeChange = 'snapshot.storage.kubernetes.io/allow-volume-mode-change';
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
 /** Whether the claim waits for a volume of this driver. */
@@ -42,7 +50,7 @@ export async function provision(deps: ProvisionerDeps, claim: PersistentVolumeCl
   const className = claim.metadata.annotations?.[classAnnotation] ?? claim.spec.storageClassName ?? '';
   const storageClass = await unlessGone(client.resource(StorageClassKind).get({ name: className }));
   if (storageClass?.provisioner !== driver.name || !(await isForThisNode(deps, claim, storageClass))) return;
-  const target = claimTarget(claim);
+  const target = targetOf(PersistentVolumeClaimKind, claim);
   const { namespace, name, uid } = claim.metadata;
   // It is made, and not bound yet.
   if (deps.volume(`pvc-${uid}`)) return;
@@ -50,13 +58,16 @@ export async function provision(deps: ProvisionerDeps, claim: PersistentVolumeCl
   events.event(target, 'Normal', 'Provisioning', told);
   const volumeName = `pvc-${uid}`;
   try {
-    const request = buildRequest(deps, { claim, storageClass, volumeName });
+    const source = await sourceOf(deps, claim);
+    if (source?.node !== undefined && source.node !== deps.nodeName) return await chooseNode(deps, claim, source.node);
+    const request = buildRequest(deps, { claim, storageClass, volumeName, source });
     const { volume } = await driver.client.controller.CreateVolume(request);
     await createVolume(deps, buildVolume(deps, { claim, storageClass, volumeName, volume: volume! }));
   } catch (err) {
     const text = `failed to provision volume with StorageClass "${className}": ${describeRpcError(err)}`;
     events.event(target, 'Warning', 'ProvisioningFailed', text);
-    if (isRpcError(err) && err.code === status.RESOURCE_EXHAUSTED) await askAnotherNode(deps, claim, storageClass);
+    const isFull = isRpcError(err) && err.code === status.RESOURCE_EXHAUSTED;
+    if (isFull && storageClass.volumeBindingMode === 'WaitForFirstConsumer') await chooseNode(deps, claim, null);
     throw err;
   }
   events.event(target, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${volumeName}`);
@@ -71,22 +82,19 @@ async function isForThisNode(
   if (chosen !== undefined) return chosen === deps.nodeName;
   // The scheduler chooses when a pod needs it.
   if (storageClass.volumeBindingMode === 'WaitForFirstConsumer') return false;
-  const annotations = { ...claim.metadata.annotations, [selectedNode]: deps.nodeName };
-  // The version is part of the object: of several provisioners one comes first. It is looked at again as it is then.
-  await deps.client
-    .resource(PersistentVolumeClaimKind)
-    .update({ ...claim, metadata: { ...claim.metadata, annotations } });
+  // Of several provisioners one comes first. The claim is looked at again as it is then.
+  await chooseNode(deps, claim, deps.nodeName);
   return false;
 }
 
-async function askAnotherNode(
+/** Hands the claim to another node: the scheduler's next, or the one that is named. */
+async function chooseNode(
   { client }: ProvisionerDeps,
   { metadata }: PersistentVolumeClaim,
-  { volumeBindingMode }: StorageClass,
-) {
-  if (volumeBindingMode !== 'WaitForFirstConsumer') return;
+  node: string | null,
+): Promise<void> {
   const { name = '', namespace = '', resourceVersion } = metadata;
-  const patch = { metadata: { resourceVersion, annotations: { [selectedNode]: null } } };
+  const patch = { metadata: { resourceVersion, annotations: { [selectedNode]: node } } };
   await client.resource(PersistentVolumeClaimKind).patch({ namespace, name }, patch, { type: 'merge' });
 }
 
@@ -96,7 +104,10 @@ interface Plan {
   volumeName: string;
 }
 
-function buildRequest(deps: ProvisionerDeps, { claim, storageClass, volumeName }: Plan): Init<CreateVolumeRequest> {
+function buildRequest(
+  deps: ProvisionerDeps,
+  { claim, storageClass, volumeName, source }: Plan & { source: Source | undefined },
+): Init<CreateVolumeRequest> {
   const { spec } = claim;
   const { parameters = {}, mountOptions } = storageClass;
   const secret = Object.keys(parameters).find((key) => key.startsWith(parameterPrefix) && key.includes('secret'));
@@ -104,7 +115,6 @@ function buildRequest(deps: ProvisionerDeps, { claim, storageClass, volumeName }
   const fsType = parameters[`${parameterPrefix}fstype`];
   const { volumeMode } = spec;
   const topology = [{ segments: { ...deps.driver.segments } }];
-  const source = sourceOf(deps, claim);
   const limit = spec.resources?.limits?.storage;
   return {
     name: volumeName,
@@ -117,30 +127,82 @@ function buildRequest(deps: ProvisionerDeps, { claim, storageClass, volumeName }
     ),
     parameters: driverParameters(parameters),
     accessibility_requirements: { requisite: topology, preferred: topology },
-    ...(source ? { volume_content_source: { volume: { volume_id: source } } } : {}),
+    ...(source ? { volume_content_source: source.content } : {}),
   };
 }
 
 const bytesOf = (quantity: string | undefined) => String(Math.ceil(quantityValue(quantity)));
 
-/** The volume whose content the new one gets. */
-function sourceOf(
-  { claim: find, volume, driver }: ProvisionerDeps,
-  { metadata, spec }: PersistentVolumeClaim,
-): string | undefined {
-  const from = spec.dataSource ?? spec.dataSourceRef;
+/** What the new volume gets its content from, and on which node that lies, where that is known. */
+interface Source {
+  content: Init<VolumeContentSource>;
+  node?: string;
+}
+
+async function sourceOf(deps: ProvisionerDeps, claim: PersistentVolumeClaim): Promise<Source | undefined> {
+  const from = claim.spec.dataSource ?? claim.spec.dataSourceRef;
   if (!from) return undefined;
-  if (from.kind !== 'PersistentVolumeClaim' || from.apiGroup) {
-    throw new Error(`data source ${from.kind} is not supported: a claim can be copied`);
+  const { kind, name } = from;
+  try {
+    if (kind === 'PersistentVolumeClaim' && !from.apiGroup) return cloneSource(deps, claim, name);
+    const snapshot = snapshotSourceOf(claim.spec);
+    if (snapshot !== undefined) return await snapshotSource(deps, claim, snapshot);
+  } catch (err) {
+    throw new Error(`error getting handle for DataSource Type ${kind} by Name ${name}: ${(err as Error).message}`);
   }
-  const origin = find(`${metadata.namespace}/${from.name}`);
+  throw new Error(`data source ${kind} is not supported: a claim can be copied, and a snapshot restored`);
+}
+
+function cloneSource(
+  { claim: find, volume, driver }: ProvisionerDeps,
+  { metadata }: PersistentVolumeClaim,
+  name: string,
+): Source {
+  const origin = find(`${metadata.namespace}/${name}`);
   if (!origin)
-    throw new Error(`error getting PVC ${from.name} (namespace "${metadata.namespace}") from api server: not found`);
-  if (origin.status?.phase !== 'Bound') throw new Error(`the PVC DataSource ${from.name} must be in Bound state`);
+    throw new Error(`error getting PVC ${name} (namespace "${metadata.namespace}") from api server: not found`);
+  if (origin.status?.phase !== 'Bound') throw new Error(`the PVC DataSource ${name} must be in Bound state`);
   const csi = volume(origin.spec.volumeName ?? '')?.spec.csi;
   if (csi?.driver !== driver.name)
-    throw new Error(`the source volume of claim ${from.name} is not one of driver ${driver.name}`);
-  return csi.volumeHandle;
+    throw new Error(`the source volume of claim ${name} is not one of driver ${driver.name}`);
+  return { content: { volume: { volume_id: csi.volumeHandle } } };
+}
+
+/** Upstream: getSnapshotSource of external-provisioner. https://kubernetes.io/docs/concepts/storage/volume-snapshots/#provisioning-volumes-from-snapshots */
+async function snapshotSource(
+  { client, driver }: ProvisionerDeps,
+  { metadata, spec }: PersistentVolumeClaim,
+  name: string,
+): Promise<Source> {
+  const { namespace = '' } = metadata;
+  const snapshot = await client
+    .resource(VolumeSnapshotKind)
+    .get({ namespace, name })
+    .catch((err) => {
+      throw new Error(`error getting snapshot ${name} from api server: ${err.message}`);
+    });
+  const { deletionTimestamp, finalizers = [], uid } = snapshot.metadata;
+  if (deletionTimestamp && !finalizers.includes(snapshotFinalizers.source))
+    throw new Error(`snapshot ${name} is being deleted`);
+  const bound = snapshot.status?.boundVolumeSnapshotContentName;
+  const content = bound && (await unlessGone(client.resource(VolumeSnapshotContentKind).get({ name: bound })));
+  if (!content || content.spec.volumeSnapshotRef.uid !== uid || content.spec.driver !== driver.name)
+    throw new Error(`snapshot ${name} not bound`);
+  if (!snapshot.status?.readyToUse) throw new Error(`snapshot ${name} is not Ready`);
+  const handle = content.status?.snapshotHandle;
+  if (handle === undefined) throw new Error(`snapshot handle ${name} is not available`);
+  const [size, least] = [spec.resources?.requests?.storage, snapshot.status.restoreSize].map(bytesOf);
+  if (BigInt(size!) < BigInt(least!))
+    throw new Error(`requested volume size ${size} is less than the size ${least} for the source snapshot ${name}`);
+  const { sourceVolumeMode } = content.spec;
+  const isAllowed = content.metadata.annotations?.[allowModeChange] === 'true';
+  if (sourceVolumeMode !== undefined && spec.volumeMode && sourceVolumeMode !== spec.volumeMode && !isAllowed)
+    throw new Error(
+      `requested volume ${namespace}/${metadata.name} modifies the mode of the source volume but does not have ` +
+        `permission to do so. ${allowModeChange} annotation is not present on snapshotcontent ${bound}`,
+    );
+  const node = content.metadata.labels?.[managedByNode];
+  return { content: { snapshot: { snapshot_id: handle } }, ...(node === undefined ? {} : { node }) };
 }
 
 function buildVolume(

@@ -12,6 +12,7 @@ import { silentLogger } from '../../machinery/log.ts';
 import type { CsiClient } from '../../proto/csi-client.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import { memoryClient } from '../../test/builders/memory-client.ts';
+import { contentsPath, serveSnapshots, snapshotsPath } from '../../test/builders/snapshots.ts';
 import { controllerHandlers } from '../hostpath-driver/controller.ts';
 import { driverName, topologyKey } from '../hostpath-driver/identity.ts';
 import { VolumeStore } from '../hostpath-driver/volume-store.ts';
@@ -117,6 +118,7 @@ class Bed {
 
 async function setUp(t: TestContext): Promise<Bed> {
   const api = await startMemoryApi();
+  await serveSnapshots(api);
   const make = (name: string, volumeBindingMode: string, more: object = {}) =>
     api.send('POST', '/apis/storage.k8s.io/v1/storageclasses', {
       body: { metadata: { name }, provisioner: driverName, volumeBindingMode, allowVolumeExpansion: true, ...more },
@@ -195,11 +197,6 @@ test('what cannot be made is told, and a full node is given up for another', asy
     bed.told[1]!,
     /^Warning ProvisioningFailed failed to provision volume with StorageClass "secret": parameter /,
   );
-  const dataSource = { kind: 'VolumeSnapshot', apiGroup: 'snapshot.storage.k8s.io', name: 'x' };
-  await assert.rejects(
-    provision(bed.deps, await bed.claim('d', { ...chosen, dataSource })),
-    /data source VolumeSnapshot is not supported/,
-  );
   const full = Object.assign(new Error('full'), { code: status.RESOURCE_EXHAUSTED, details: 'full' });
   bed.calls.CreateVolume = async () => Promise.reject(full);
   await assert.rejects(provision(bed.deps, await bed.claim('full', chosen)), full);
@@ -221,6 +218,73 @@ test('a claim is copied from another', async (t) => {
   await bed.bind(first);
   await provision(bed.deps, copy);
   assert.equal(readFileSync(bed.dataOf(copy, 'file'), 'utf8'), 'mine');
+});
+
+test('a claim is made from a snapshot that is ready, large enough for it, on the node where it lies', async (t) => {
+  const bed = await setUp(t);
+  const first = await bed.claim('first', chosen);
+  await provision(bed.deps, first);
+  writeFileSync(bed.dataOf(first, 'file'), 'then');
+  const volumeId = `pvc-${first.metadata.uid}`;
+  const driver = (await bed.volume(first)).spec.csi.driver;
+  await bed.store.create(
+    bed.store.snapshots,
+    { id: 'kept', name: 'kept', volumeId, bytes: 2 ** 30, createdMs: 0 },
+    bed.store.volumes.dataOf(volumeId),
+  );
+  let round = 0;
+  /** A snapshot and its content, as they are when all is well but for this; the claim that asks for it. */
+  const wanting = async (change: any = {}, spec: object = {}) => {
+    const name = `s-${round++}`;
+    const finalizers = change.isDeleting ? ['example.com/other'] : [];
+    const made = await bed.api.send('POST', snapshotsPath, {
+      body: { metadata: { name, finalizers }, spec: { source: { persistentVolumeClaimName: 'first' } } },
+    });
+    const uid = change.uid ?? made.metadata.uid;
+    const body = {
+      metadata: { name, labels: { 'snapshot.storage.kubernetes.io/managed-by': change.node ?? 'n' } },
+      spec: {
+        deletionPolicy: 'Delete',
+        driver: change.driver ?? driver,
+        source: { volumeHandle: 'v' },
+        sourceVolumeMode: change.mode ?? 'Filesystem',
+        volumeSnapshotRef: { name, namespace: 'default', uid },
+      },
+    };
+    const content = await bed.api.send('POST', contentsPath, { body });
+    const status = { boundVolumeSnapshotContentName: name, readyToUse: true, restoreSize: '1Gi', ...change.status };
+    await bed.api.send('PUT', `${snapshotsPath}/${name}/status`, { body: { ...made, status } });
+    const told = { ...content, status: { snapshotHandle: change.handle ?? 'kept', readyToUse: true } };
+    if (change.handle !== '') await bed.api.send('PUT', `${contentsPath}/${name}/status`, { body: told });
+    if (change.isDeleting) await bed.api.send('DELETE', `${snapshotsPath}/${name}`);
+    const dataSource = { kind: 'VolumeSnapshot', apiGroup: 'snapshot.storage.k8s.io', name: change.name ?? name };
+    return bed.claim(`from-${name}`, { ...chosen, volumeMode: 'Filesystem', dataSource, ...spec });
+  };
+  const small = { resources: { requests: { storage: '1023Mi' } } };
+  const rows: [why: RegExp, change: object, spec?: object][] = [
+    [/error getting snapshot none from api server: .* not found/, { name: 'none' }],
+    [/snapshot s-\d is being deleted$/, { isDeleting: true }],
+    [/snapshot s-\d not bound$/, { status: { boundVolumeSnapshotContentName: undefined } }],
+    [/snapshot s-\d not bound$/, { status: { boundVolumeSnapshotContentName: 'none' } }],
+    [/snapshot s-\d not bound$/, { uid: 'another' }],
+    [/snapshot s-\d not bound$/, { driver: 'another' }],
+    [/snapshot s-\d is not Ready$/, { status: { readyToUse: false } }],
+    [/snapshot handle s-\d is not available$/, { handle: '' }],
+    [/requested volume size 1072693248 is less than the size 1073741824 for the source snapshot s-\d$/, {}, small],
+    [/modifies the mode of the source volume but does not have permission/, { mode: 'Block' }],
+  ];
+  for (const [why, change, spec] of rows) {
+    await assert.rejects(provision(bed.deps, await wanting(change, spec)), why);
+    assert.match(bed.told.at(-1)!, /StorageClass "late": error getting handle for DataSource Type VolumeSnapshot by /);
+  }
+  const elsewhere = await wanting({ node: 'm' });
+  await provision(bed.deps, elsewhere);
+  const { metadata } = await bed.api.send('GET', `${claims}/${elsewhere.metadata.name}`);
+  assert.deepEqual([metadata.annotations[selectedNode], (await bed.api.send('GET', volumes)).length], ['m', 1]);
+  writeFileSync(bed.dataOf(first, 'file'), 'now');
+  const restored = await wanting();
+  await provision(bed.deps, restored);
+  assert.equal(readFileSync(bed.dataOf(restored, 'file'), 'utf8'), 'then');
 });
 
 /** A claim whose volume has 1Gi, and its resizer. */

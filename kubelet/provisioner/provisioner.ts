@@ -1,16 +1,18 @@
-// Makes, grows and removes the volumes of one driver on one node, for claims in the API: what
-// external-provisioner and external-resizer do beside a driver that runs on every node. The driver
+// Makes, grows and removes the volumes of one driver on one node, for claims in the API, and takes snapshots of them: what
+// external-provisioner, external-resizer and external-snapshotter's sidecar do beside a driver that runs on every node. The driver
 // is spoken to through its socket.
 
 import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
 import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
+import { VolumeSnapshotContentKind } from '../../api/snapshot/volume-snapshots.ts';
 import type { ClientConfig } from '../../client/config.ts';
 import { defineController, toLoop } from '../../client/controller.ts';
 import { controllerContext } from '../../client/controller-context.ts';
 import { InformerFactory } from '../../client/informer-factory.ts';
 import { KubeClient } from '../../client/rest.ts';
 import { builtInServedKinds } from '../../client/served-kinds.ts';
+import { whileDefined } from '../../client/while-defined.ts';
 import type { ComponentContext } from '../../machinery/component.ts';
 import { connectCsi } from '../../proto/csi-client.ts';
 import { capacityController } from './capacity.ts';
@@ -18,6 +20,7 @@ import type { ProvisionerDeps } from './context.ts';
 import { provision, wantsVolume } from './provision.ts';
 import { reclaim } from './reclaim.ts';
 import { Resizer } from './resize.ts';
+import { snapshotsController } from './snapshots.ts';
 
 export interface ProvisionerOptions {
   api: ClientConfig;
@@ -53,9 +56,14 @@ export async function startProvisioner(
     claim: (key) => informers.informer(PersistentVolumeClaimKind).lister.get(key),
     volume: (key) => informers.informer(PersistentVolumeKind).lister.get(key),
   };
-  const knowsRoom = capabilities.some(({ rpc }) => rpc?.type === 'GET_CAPACITY');
+  const can = new Set(capabilities.map(({ rpc }) => rpc?.type));
   const loops = [toLoop(claimsController(deps)), toLoop(volumesController(deps))];
-  if (knowsRoom) loops.push(toLoop(capacityController(deps)));
+  if (can.has('GET_CAPACITY')) loops.push(toLoop(capacityController(deps)));
+  if (can.has('CREATE_DELETE_SNAPSHOT')) {
+    const { plural, group } = VolumeSnapshotContentKind;
+    const fieldSelector = `metadata.name=${plural}.${group}`;
+    loops.push(whileDefined([VolumeSnapshotContentKind], toLoop(snapshotsController(deps)), { fieldSelector }));
+  }
   for (const loop of loops) loop.run(context).catch((err) => log.error({ err }, 'the provisioner ended'));
   return () => {
     client.close();

@@ -2,9 +2,10 @@
 // Upstream: shouldDelete and deleteVolumeOperation of sig-storage-lib-external-provisioner.
 import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts';
 import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
+import { targetOf } from '../../client/events.ts';
 import { isNotFound } from '../../machinery/errors.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
-import { finalizer, isOurs, type ProvisionerDeps, provisionedBy, volumeTarget } from './context.ts';
+import { finalizer, isOurs, type ProvisionerDeps, provisionedBy } from './context.ts';
 
 export async function reclaim(deps: ProvisionerDeps, volume: PersistentVolume): Promise<void> {
   const { client, driver, events } = deps;
@@ -22,7 +23,7 @@ export async function reclaim(deps: ProvisionerDeps, volume: PersistentVolume): 
   try {
     await driver.client.controller.DeleteVolume({ volume_id: spec.csi?.volumeHandle ?? '' });
   } catch (err) {
-    events.event(volumeTarget(volume), 'Warning', 'VolumeFailedDelete', describeRpcError(err));
+    events.event(targetOf(PersistentVolumeKind, volume), 'Warning', 'VolumeFailedDelete', describeRpcError(err));
     throw err;
   }
   const volumes = client.resource(PersistentVolumeKind);

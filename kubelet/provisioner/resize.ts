@@ -5,13 +5,14 @@ import type { PersistentVolume } from '../../api/core/persistentvolume/schema.ts
 import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import { type PersistentVolumeClaim, resizeConditions } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
+import { targetOf } from '../../client/events.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { compareQuantities, quantityValue } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { isFinal, isInfeasible } from '../csi/rpc-outcome.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
-import { claimTarget, isOurs, type ProvisionerDeps } from './context.ts';
+import { isOurs, type ProvisionerDeps } from './context.ts';
 
 type Status = NonNullable<PersistentVolumeClaim['status']>;
 type Condition = NonNullable<Status['conditions']>[number];
@@ -89,7 +90,7 @@ export class Resizer {
 
   async #grow(claim: PersistentVolumeClaim, volume: PersistentVolume, size: string, nowMs: number): Promise<void> {
     const { client, driver, events } = this.#deps;
-    const target = claimTarget(claim);
+    const target = targetOf(PersistentVolumeClaimKind, claim);
     const name = volume.metadata.name ?? '';
     events.event(target, 'Normal', 'Resizing', `External resizer is resizing volume ${name}`);
     const given = await driver.client.controller

@@ -1,5 +1,6 @@
 // A stranger's StatefulSet with a volumeClaimTemplate, on a cluster as `up` makes it: every pod gets
-// a volume of its own on the default class, which outlives the pod and the node, and goes with its claim.
+// a volume of its own on the default class, which outlives the pod and the node, and goes with its claim. Snapshots of
+// a claim, as the example takes them.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -56,6 +57,8 @@ describe('storage', { skip: needsRoot }, () => {
       return isReady && !pod.metadata.deletionTimestamp && !uids.includes(pod.metadata.uid) ? pod : undefined;
     });
   const inPod = (name: string, command: string) => k8ts.kubectl.get('exec', name, '--', 'sh', '-c', command);
+  const stored = (what: 'volumes' | 'snapshots') =>
+    readdirSync(`/var/lib/k8ts/${k8ts.name}/nodes/${k8ts.node}/var/lib/k8ts-storage/${what}`).sort();
   const assertKept = async () => {
     for (const name of names) {
       const text = await eventually(`${name} answers`, () => inPod(name, 'cat /data/name'));
@@ -92,7 +95,59 @@ describe('storage', { skip: needsRoot }, () => {
     kubectl.get('delete', 'statefulset', 'store', '--wait=true');
     kubectl.get('delete', 'pvc', '--all', '--wait=true');
     await eventually('no volume is left', () => kubectl.json('get', 'pv').items.length === 0 || undefined);
-    const volumes = `/var/lib/k8ts/${k8ts.name}/nodes/${k8ts.node}/var/lib/k8ts-storage/volumes`;
-    assert.deepEqual(readdirSync(volumes), []);
+    assert.deepEqual(stored('volumes'), []);
+  });
+
+  test('a claim begins with what another had when its snapshot was taken', async () => {
+    const { kubectl, cluster } = k8ts;
+    const group = 'snapshot.storage.k8s.io';
+    const handleOf = (name: string) => `snapshot-${kubectl.json('get', 'volumesnapshot', name).metadata.uid}`;
+    const taken = (name: string) =>
+      kubectl.get('wait', '--for=jsonpath={.status.readyToUse}=true', `vs/${name}`, '--timeout=600s');
+    kubectl.get('apply', '-f', 'examples/snapshot/diary.yaml');
+    kubectl.get('wait', '--for=condition=Ready', 'pod/writer', '--timeout=600s');
+    kubectl.get('apply', '-f', 'examples/snapshot/snapshot.yaml');
+    taken('day-one');
+    assert.match(
+      kubectl.get('get', 'vs', 'day-one', '--no-headers'),
+      /^day-one +true +diary +1Gi +standard +snapcontent-/,
+    );
+    inPod('writer', 'echo "day two" >>/diary/pages');
+    kubectl.get('apply', '-f', 'examples/snapshot/restore.yaml');
+    kubectl.get('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/reader', '--timeout=600s');
+    assert.equal(kubectl.get('logs', 'reader'), 'day one\n');
+    // The driver and who asks it end with the kubelet, and come back to what they had begun.
+    const apiVersion = `${group}/v1`;
+    const metadata = { name: 'kept' };
+    const driver = 'hostpath.csi.k8ts.io';
+    kubectl.apply({ apiVersion, kind: 'VolumeSnapshotClass', metadata, driver, deletionPolicy: 'Retain' });
+    const source = { persistentVolumeClaimName: 'diary' };
+    kubectl.apply({ apiVersion, kind: 'VolumeSnapshot', metadata, spec: { source, volumeSnapshotClassName: 'kept' } });
+    process.kill(cluster.pidOf('kubelet'), 'SIGKILL');
+    taken('kept');
+    const [dayOne, kept] = [handleOf('day-one'), handleOf('kept')];
+    assert.deepEqual(stored('snapshots'), [dayOne, kept].sort());
+    kubectl.get('delete', 'vs', '--all', '--wait=true');
+    assert.deepEqual(stored('snapshots'), [kept]);
+    const [content] = kubectl.json('get', 'vsc').items;
+    assert.equal(content.status.snapshotHandle, kept);
+    kubectl.get('delete', 'vsc', '--all', '--wait=true');
+    assert.deepEqual(stored('snapshots'), [kept]);
+    // It can be had again by its handle.
+    const volumeSnapshotRef = { namespace: 'default', name: 'found' };
+    const again = { deletionPolicy: 'Delete', driver, source: { snapshotHandle: kept }, volumeSnapshotRef };
+    const found = { name: 'found' };
+    kubectl.apply({ apiVersion, kind: 'VolumeSnapshotContent', metadata: found, spec: again });
+    const spec = { source: { volumeSnapshotContentName: 'found' } };
+    kubectl.apply({ apiVersion, kind: 'VolumeSnapshot', metadata: found, spec });
+    taken('found');
+    kubectl.get('delete', 'vs', 'found', '--wait=true');
+    assert.deepEqual(stored('snapshots'), []);
+    assert.equal(kubectl.json('get', 'vsc').items.length, 0);
+    // Nobody asks for kinds that are gone; claims and volumes are made all the same.
+    kubectl.get('delete', 'crd', ...['volumesnapshots', 'volumesnapshotcontents'].map((it) => `${it}.${group}`));
+    kubectl.get('delete', '-f', 'examples/snapshot/diary.yaml');
+    kubectl.get('delete', 'pod/reader', 'pvc/diary-of-then');
+    await eventually('no volume is left', () => kubectl.json('get', 'pv').items.length === 0 || undefined);
   });
 });
