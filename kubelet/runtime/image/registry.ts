@@ -1,6 +1,7 @@
 // An OCI registry over HTTP: manifests and blobs, with token and basic authentication, by global fetch. Registries on
 // loopback may speak plain HTTP; a mirror is asked before the registry it stands for.
 import { STATUS_CODES } from 'node:http';
+import { describeNetworkError } from '../../../machinery/network-error.ts';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
 import { type Answer, fetchWithProgress, type ProgressOptions, readUpTo } from './progress.ts';
 import type { ImageReference } from './reference.ts';
@@ -99,19 +100,9 @@ function isTlsMismatch(err: unknown): boolean {
 /** Words a failed connection as users of other runtimes know it. */
 function describeFetchError(method: string, url: string, err: unknown): string {
   const verb = method[0] + method.slice(1).toLowerCase();
-  const cause = ((err as Error).cause ?? err) as NodeJS.ErrnoException & { address?: string; port?: number };
+  const cause = ((err as Error).cause ?? err) as NodeJS.ErrnoException & { hostname?: string };
   const first = ((cause as unknown as AggregateError).errors?.[0] ?? cause) as typeof cause;
-  const dial = first.address ? `dial tcp ${first.address}:${first.port}: connect: ` : '';
-  const hostname = (first as { hostname?: string }).hostname ?? '';
-  const why = /CERT|LEAF_SIGNATURE/.test(first.code ?? '')
-    ? 'tls: failed to verify certificate: x509: certificate signed by unknown authority'
-    : first.code === 'ECONNREFUSED'
-      ? `${dial}connection refused`
-      : first.code === 'ENOTFOUND'
-        ? `dial tcp: lookup ${hostname}: no such host`
-        : first.code === 'EAI_AGAIN'
-          ? `dial tcp: lookup ${hostname}: Temporary failure in name resolution`
-          : dial + (first.message || String(first.code ?? 'failed'));
+  const why = describeNetworkError(first, first.hostname ?? new URL(url).hostname);
   return `failed to do request: ${verb} "${url}": ${why}`;
 }
 
