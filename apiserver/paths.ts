@@ -2,6 +2,7 @@
 import { arch } from 'node:os';
 import type { Registry } from 'prom-client';
 import { buildInfoOf } from '../machinery/build-info.ts';
+import { onlyGetError } from '../machinery/errors.ts';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
@@ -42,8 +43,11 @@ const rootPaths = [
   '/version',
 ];
 
+/** What go-restful serves upstream; the others do not mind the method. */
+const onlyGet = /^\/(?:version|api(?:\/.*)?|apis\/.+)\/?$/;
+
 export function createPathHandler(deps: PathDeps) {
-  return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
+  const find = async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
     if (path === '/version' || path === '/version/') return json(buildInfoOf(arch()));
     const health = await serveHealth(path, request, deps.readiness);
     if (health) return health;
@@ -71,5 +75,10 @@ export function createPathHandler(deps: PathDeps) {
       return json(document, keeps);
     }
     return deps.discovery(path, request) ?? deps.openApi(path, request);
+  };
+  return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
+    const found = await find(path, request);
+    if (found && request.method !== 'GET' && onlyGet.test(path)) throw onlyGetError();
+    return found;
   };
 }

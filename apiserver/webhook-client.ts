@@ -1,7 +1,10 @@
 // Asks webhooks: JSON over HTTPS, by a URL or by way of a service, on connections that stay open.
 // Upstream: apiserver's util/webhook, whose error texts these are.
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { Agent, type RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
+import { connect } from 'node:tls';
 import { postJson, TooLargeError } from '../host/http-exchange.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { StatusError } from '../machinery/errors.ts';
@@ -57,7 +60,10 @@ export class WebhookClient {
         ...(isIP(hostOf(url)) ? {} : { servername: hostOf(url) }),
         ...(caBundle ? { ca: Buffer.from(caBundle, 'base64') } : {}),
       };
-      const { code, text } = await postJson(options, value, maxAnswerBytes);
+      const { code, text } = await postJson(options, value, maxAnswerBytes).catch(async (err) => {
+        const ca = await withNamesake(options, err, this.#deps.clock.now());
+        return postJson({ ...options, ca }, value, maxAnswerBytes);
+      });
       return readAnswer(code, text);
     } catch (err) {
       if (err instanceof AnswerError || err instanceof TooLargeError)
@@ -76,6 +82,37 @@ export class WebhookClient {
 }
 
 const hostOf = (url: URL) => url.hostname.replace(/^\[|\]$/g, '');
+
+/**
+ * OpenSSL holds that a certificate has signed itself when its issuer is named as it is, as where neither has a name; Go
+ * looks who has. What to trust instead of the bundle: such a certificate, if an authority of the bundle has signed it.
+ * Rejects with `err` otherwise.
+ */
+async function withNamesake({ host, port, servername, ca, signal }: RequestOptions, err: unknown, nowMs: number) {
+  const { code } = err as NodeJS.ErrnoException;
+  if (code !== 'DEPTH_ZERO_SELF_SIGNED_CERT' || !Buffer.isBuffer(ca)) throw err;
+  const socket = connect({
+    host: host!,
+    port: Number(port),
+    ...(servername ? { servername } : {}),
+    rejectUnauthorized: false,
+  });
+  try {
+    await once(socket, 'secureConnect', { signal: signal! });
+    const shown = socket.getPeerX509Certificate()!;
+    const pems = ca.toString('latin1').match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+    const isSigner = (one: X509Certificate) =>
+      one.ca &&
+      Date.parse(one.validFrom) <= nowMs &&
+      nowMs <= Date.parse(one.validTo) &&
+      shown.checkIssued(one) &&
+      shown.verify(one.publicKey);
+    if (!pems.some((pem) => isSigner(new X509Certificate(pem)))) throw err;
+    return shown.toString();
+  } finally {
+    socket.destroy();
+  }
+}
 
 /** The address that is asked, as error texts show it. */
 function textOf({ url, service }: WebhookClientConfig, timeoutSeconds: number): string {

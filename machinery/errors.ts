@@ -124,6 +124,12 @@ export const earlyPathError = () =>
     { details: { retryAfterSeconds: 5 } },
   );
 
+/** Of documents, which can be got and nothing else. */
+export const onlyGetError = () =>
+  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {
+    details: {},
+  });
+
 export const alreadyExistsError = (r: GroupResource, name: string) =>
   new StatusError(409, 'AlreadyExists', `${shown(r)} ${JSON.stringify(name)} already exists`, {
     details: detailsOf(r, name),

@@ -15,6 +15,7 @@ export function describeNetworkError(err: NodeJS.ErrnoException, host: string): 
   if (code === 'ECONNREFUSED') return `dial tcp ${more.address}:${more.port}: connect: connection refused`;
   if (code === 'EHOSTUNREACH') return `dial tcp ${more.address}:${more.port}: connect: no route to host`;
   if (code === 'ENOTFOUND') return `dial tcp: lookup ${host}: no such host`;
+  if (code === 'EAI_AGAIN') return `dial tcp: lookup ${host}: Temporary failure in name resolution`;
   if (code === 'ECONNRESET') return 'EOF';
   const tls = Object.hasOwn(tlsFailures, code) ? tlsFailures[code] : undefined;
   if (tls) return `tls: failed to verify certificate: x509: ${tls}`;

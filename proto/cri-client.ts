@@ -76,6 +76,7 @@ async function importArchive(
     return (await answer).images;
   } finally {
     settings.signal?.removeEventListener('abort', cancel);
+    call.cancel(); // when the pieces failed; a call that is over takes no notice
   }
 }
 

@@ -42,6 +42,12 @@ describe('the OpenAPI model', () => {
       visit(definition);
     }
     for (const { operations } of paths) for (const { definition } of operations) assert.ok(definitions.has(definition));
+    const everywhere = paths.find(({ path }) => path === '/api/v1/pods')?.operations;
+    assert.deepEqual(
+      everywhere?.map(({ action }) => action),
+      ['list'],
+      'of all namespaces',
+    );
     const ids = paths.flatMap((p) => p.operations.map((o) => o.id));
     assert.deepEqual(
       ids.filter((id, i) => ids.indexOf(id) !== i),

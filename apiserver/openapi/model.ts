@@ -237,6 +237,7 @@ function pathsOf(kind: Kind, version: ServedVersion): PathModel[] {
   const can = (verb: (typeof allVerbs)[number]) => kind.verbs.includes(verb);
   const collection: Operation[] = [];
   if (can('list')) collection.push(op('get', 'list', listParameters, `${name}List`));
+  const everywhere = kind.namespaced ? collection.map((o) => ({ ...o, id: `${o.id}_all` })) : [];
   if (can('create')) collection.push(op('post', 'create', writeParameters));
   if (can('deletecollection')) collection.push(op('delete', 'deletecollection', deleteParameters));
   const single: Operation[] = [];
@@ -248,6 +249,7 @@ function pathsOf(kind: Kind, version: ServedVersion): PathModel[] {
     ? single.filter((o) => o.method !== 'delete').map((o) => ({ ...o, id: `${o.id}_status` }))
     : [];
   const paths: PathModel[] = [
+    { path: `${base}/${kind.plural}`, parameters: [], operations: everywhere },
     { path: at, parameters: inNamespace, operations: collection },
     { path: `${at}/{name}`, parameters: ['name', ...inNamespace], operations: single },
     { path: `${at}/{name}/status`, parameters: ['name', ...inNamespace], operations: status },

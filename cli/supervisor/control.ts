@@ -95,7 +95,14 @@ export async function endUnfitSupervisor(context: UnitContext, timeoutMs: number
 const passedOn =
   /^(PATH|LANG|LC_.*|TZ|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|K8TS_LIVENESS)$/;
 
-/** What components get of the user's environment: enough to find programs and reach registries, nothing else. */
+/**
+ * What components get of the user's environment: enough to find programs and reach registries, nothing else. As those
+ * written in Go they trust whom the machine trusts (`update-ca-certificates`), where nobody says whom to trust.
+ */
 export function componentEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return { HOME: '/root', ...Object.fromEntries(Object.entries(env).filter(([name]) => passedOn.test(name))) };
+  return {
+    HOME: '/root',
+    NODE_USE_SYSTEM_CA: '1',
+    ...Object.fromEntries(Object.entries(env).filter(([name]) => passedOn.test(name))),
+  };
 }

@@ -40,14 +40,17 @@ export class LayerStore {
     return this.#records.list().find((r) => r.diffId === diffId);
   }
 
-  /** The `lowerdir` of an image for a mount whose working directory is `dir`: topmost first. */
+  /**
+   * The `lowerdir` of an image for a mount whose working directory is `dir`: topmost first. A layer that is there twice,
+   * as empty ones are, counts once: overlayfs takes a directory once, and the upper one hides all that the lower says.
+   */
   lowerDirs(diffIds: readonly string[]): string {
     const dirs = diffIds.map((diffId) => {
       const layer = this.find(diffId);
       if (!layer) throw new Error(`layer ${diffId} is missing`);
       return `${layer.id}/fs`;
     });
-    return dirs.reverse().join(':');
+    return [...new Set(dirs.reverse())].join(':');
   }
 
   /** Unpacks the layer that `path` holds, in whatever compression, unless it is there. Checks its digest. */

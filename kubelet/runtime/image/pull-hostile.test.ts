@@ -81,7 +81,12 @@ describe('a pull from a registry that', () => {
     ],
     ['asks for a token from no address', /v2/, challenge('Bearer realm="no"'), /unknown authentication challenge/],
     ['sends JSON that is none', /manifests/, send('<html>'), /the manifest is not JSON/],
-    ['sends an error of another form', /v2/, (_req, res) => void res.writeHead(500).end('{"errors":[null]}'), /: 500/],
+    [
+      'sends an error of another form',
+      /v2/,
+      (_req, res) => void res.writeHead(500).end('{"errors":[null]}'),
+      /: 500 Internal/,
+    ],
   ];
   for (const [name, path, answer, why] of cases)
     test(name, { timeout: 20_000 }, () => assert.rejects(pull(path, answer), { message: why }));
@@ -89,7 +94,7 @@ describe('a pull from a registry that', () => {
   test('has a token without end', { timeout: 20_000 }, () =>
     assert.rejects(
       pull(/./, (req, res) => challenge(`Bearer realm="http://${req.headers.host}/token"`)(req, res)),
-      /the answer holds none/,
+      /did not include a token/,
     ),
   );
 

@@ -89,6 +89,11 @@ describe('createPuller()', () => {
     assert.match(readFileSync(join(root, 'layers/1/fs/hello.txt'), 'utf8'), /^hello\n/);
     assert.ok(!existsSync(join(ingestDir, digestOf(registry.image.layer).replace(':', '-'))));
     assert.equal(images.find(`${registry.host}/team/app:1`)?.id, record.id);
+    assert.equal(
+      images.layers.lowerDirs([...record.diffIds, ...record.diffIds]),
+      '1/fs',
+      'a layer that is there twice',
+    );
     await images.remove(record.id);
     assert.deepEqual(images.list(), []);
     assert.ok(!existsSync(join(root, 'layers/1')));
@@ -133,7 +138,10 @@ describe('createPuller()', () => {
     };
     await newStore().puller.pull(`${registry.host}/team/app:1`, auth, never);
     const wrong = newStore().puller.pull(`${registry.host}/team/app:1`, { ...auth, password: 'no' }, never);
-    await assert.rejects(wrong, /failed to authorize: failed to fetch oauth token: 403/);
+    await assert.rejects(
+      wrong,
+      /failed to authorize: failed to fetch oauth token: unexpected status from GET request to .*: 403 Forbidden/,
+    );
     registry.close();
     assert.ok(registry.requests.some((r) => r.includes('scope=repository%3Ateam%2Fapp%3Apull')));
   });
@@ -214,7 +222,7 @@ describe('createPuller()', () => {
     const missing = newStore().puller.pull(`${host}/team/none:1`, null, never);
     await assert.rejects(missing, {
       code: 5,
-      message: new RegExp(`failed to pull and unpack image "${host}/team/none:1": failed to resolve reference`),
+      message: `failed to pull and unpack image "${host}/team/none:1": failed to resolve image: ${host}/team/none:1: not found`,
     });
     registry.close();
     await new Promise((resolve) => setImmediate(resolve));
@@ -223,6 +231,60 @@ describe('createPuller()', () => {
       message: `failed to pull and unpack image "${host}/team/app:1": failed to resolve image: failed to do request: Head "https://${host}/v2/team/app/manifests/1": dial tcp ${host}: connect: connection refused`,
     });
     await assert.rejects(newStore().puller.pull('BAD//Name:1', null, never), { code: 3, message: /must be lowercase/ });
+  });
+
+  describe('says of a registry that refuses', () => {
+    const auth = {
+      username: 'me',
+      password: 'no',
+      auth: '',
+      server_address: '',
+      identity_token: '',
+      registry_token: '',
+    };
+    const access =
+      'failed to resolve image: pull access denied, repository does not exist or may require authorization';
+    const url = (host: string) => `http://${host}/v2/team/app/manifests/1`;
+    const token = (host: string) => `http://${host}/token?service=s&scope=repository%3Ateam%2Fapp%3Apull`;
+    const cases: [string, string, typeof auth | null, number, (host: string) => string][] = [
+      ['Basic realm="r"', 'all', null, 401, () => `${access}: authorization failed: no basic auth credentials`],
+      [
+        'Basic realm="r"',
+        'the wrong',
+        auth,
+        401,
+        (host) => `failed to resolve image: unexpected status from HEAD request to ${url(host)}: 401 Unauthorized`,
+      ],
+      [
+        'Bearer realm="REALM",service="s",error="insufficient_scope"',
+        'those of a scope',
+        null,
+        200,
+        () => `${access}: server message: insufficient_scope: authorization failed`,
+      ],
+      [
+        'Bearer realm="REALM",service="s"',
+        'to give a token',
+        null,
+        401,
+        (host) =>
+          `failed to resolve image: failed to authorize: failed to fetch anonymous token: unexpected status from GET request to ${token(host)}: 401 Unauthorized: unauthorized: log in`,
+      ],
+    ];
+    for (const [challenge, who, credentials, tokenStatus, why] of cases)
+      test(who, async () => {
+        const registry = await startRegistry((req, res) => {
+          const isToken = req.url!.startsWith('/token');
+          const header = challenge.replace('REALM', `http://${req.headers.host}/token`);
+          res.writeHead(isToken ? tokenStatus : 401, isToken ? {} : { 'www-authenticate': header });
+          res.end('{"token":"t","errors":[{"code":"UNAUTHORIZED","message":"log in"}]}');
+          return true;
+        });
+        const name = `${registry.host}/team/app:1`;
+        const pull = newStore().puller.pull(name, credentials, never);
+        await assert.rejects(pull, { message: `failed to pull and unpack image "${name}": ${why(registry.host)}` });
+        registry.close();
+      });
   });
 });
 

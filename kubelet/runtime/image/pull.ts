@@ -157,11 +157,8 @@ async function resolve(registry: Registry, ref: ImageReference, signal: AbortSig
     return await fetchManifest(registry, ref.digest ?? ref.tag!, signal);
   } catch (err) {
     if (!(err instanceof RegistryError)) throw err;
-    const wording =
-      err.status === 404
-        ? `failed to resolve reference: ${formatReference(ref)}: not found`
-        : `failed to resolve image: ${err.message}`;
-    throw new RegistryError(err.status, wording);
+    const why = err.status === 404 ? `${formatReference(ref)}: not found` : err.message;
+    throw new RegistryError(err.status, `failed to resolve image: ${why}`);
   }
 }
 

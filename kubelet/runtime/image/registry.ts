@@ -1,5 +1,7 @@
 // An OCI registry over HTTP: manifests and blobs, with token and basic authentication, by global fetch. Registries on
 // loopback may speak plain HTTP; a mirror is asked before the registry it stands for.
+import { STATUS_CODES } from 'node:http';
+import { describeNetworkError } from '../../../machinery/network-error.ts';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
 import { type Answer, fetchWithProgress, type ProgressOptions, readUpTo } from './progress.ts';
 import type { ImageReference } from './reference.ts';
@@ -67,17 +69,27 @@ export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: R
   return {
     async request(path, options) {
       let answer = await send(path, options);
-      const challenge = answer.headers.get('www-authenticate');
-      if (answer.status === 401 && challenge) {
+      const challenge = challengeOf(answer);
+      if (challenge) {
         answer.cancel();
         authorization = await authorize(challenge, { ref, auth, progress, signal: options.signal });
         answer = await send(path, options);
       }
       if (answer.ok) return answer;
-      throw await readError(answer, path);
+      const refused = challengeOf(answer)?.params.error;
+      if (refused) throw denied(`server message: ${refused.slice(0, 200)}: authorization failed`);
+      throw await readError(answer, options.method ?? 'GET', `${base}/v2/${ref.path}/${path}`);
     },
   };
 }
+
+function challengeOf({ status, headers }: Answer): Challenge | undefined {
+  const header = headers.get('www-authenticate');
+  return status === 401 && header ? parseChallenge(header) : undefined;
+}
+
+const denied = (why: string) =>
+  new RegistryError(401, `pull access denied, repository does not exist or may require authorization: ${why}`);
 
 /** Whether the other side does not speak TLS at all. */
 function isTlsMismatch(err: unknown): boolean {
@@ -88,40 +100,37 @@ function isTlsMismatch(err: unknown): boolean {
 /** Words a failed connection as users of other runtimes know it. */
 function describeFetchError(method: string, url: string, err: unknown): string {
   const verb = method[0] + method.slice(1).toLowerCase();
-  const cause = ((err as Error).cause ?? err) as NodeJS.ErrnoException & { address?: string; port?: number };
+  const cause = ((err as Error).cause ?? err) as NodeJS.ErrnoException & { hostname?: string };
   const first = ((cause as unknown as AggregateError).errors?.[0] ?? cause) as typeof cause;
-  const dial = first.address ? `dial tcp ${first.address}:${first.port}: connect: ` : '';
-  const hostname = (first as { hostname?: string }).hostname ?? '';
-  const why =
-    first.code === 'ECONNREFUSED'
-      ? `${dial}connection refused`
-      : first.code === 'ENOTFOUND'
-        ? `dial tcp: lookup ${hostname}: no such host`
-        : first.code === 'EAI_AGAIN'
-          ? `dial tcp: lookup ${hostname}: Temporary failure in name resolution`
-          : dial + (first.message || String(first.code ?? 'failed'));
+  const why = describeNetworkError(first, first.hostname ?? new URL(url).hostname);
   return `failed to do request: ${verb} "${url}": ${why}`;
 }
 
 /** What is said of an error, and what a token may be. */
 const maxTextBytes = 64 << 10;
 
-async function readError(answer: Answer, path: string): Promise<RegistryError> {
+async function readError(answer: Answer, method: string, url: string): Promise<RegistryError> {
+  const { status } = answer;
   const text = (await readUpTo(maxTextBytes, answer.pieces))?.toString() ?? '';
-  let detail = text.trim().slice(0, 200);
+  if (status === 404) return new RegistryError(status, `content at ${url} not found: not found`);
+  let detail = '';
   try {
-    const { errors } = JSON.parse(text) as { errors?: { code: string; message: string }[] };
-    const { code, message } = errors![0]!;
-    detail = `${String(code).toLowerCase().replaceAll('_', ' ')}: ${String(message)}`.slice(0, 1_000);
+    const { code, message } = (JSON.parse(text) as { errors: { code: string; message: string }[] }).errors[0]!;
+    detail = `: ${String(code).toLowerCase().replaceAll('_', ' ')}: ${String(message)}`.slice(0, 1_000);
   } catch {
-    // Not every error is of that form; the text as it is will do.
+    // Not every error is of that form.
   }
-  const wording = answer.status === 404 ? `${path}: not found` : `unexpected status from ${path}: ${answer.status}`;
-  return new RegistryError(answer.status, detail && answer.status !== 404 ? `${wording}: ${detail}` : wording);
+  const wording = `unexpected status from ${method} request to ${url}: ${status} ${STATUS_CODES[status] ?? ''}`;
+  return new RegistryError(status, wording.trimEnd() + detail);
+}
+
+interface Challenge {
+  scheme: string;
+  params: Record<string, string>;
 }
 
 /** Parses `Bearer realm="...",service="..."`. */
-export function parseChallenge(header: string): { scheme: string; params: Record<string, string> } {
+export function parseChallenge(header: string): Challenge {
   const [, scheme = '', rest = ''] = /^\s*(\w+)\s*(.*)$/s.exec(header) ?? [];
   const params: Record<string, string> = {};
   for (const [, key, quoted, plain] of rest.matchAll(/(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g)) {
@@ -150,29 +159,34 @@ interface AuthContext {
 }
 
 /** The value of the header that answers a challenge. */
-async function authorize(challenge: string, context: AuthContext): Promise<string | undefined> {
-  const { scheme, params } = parseChallenge(challenge);
+async function authorize({ scheme, params }: Challenge, context: AuthContext): Promise<string> {
   const { auth } = context;
   const credentials = credentialsOf(auth);
-  if (scheme === 'basic') return credentials ? basic(credentials) : undefined;
+  if (scheme === 'basic') {
+    if (credentials) return basic(credentials);
+    throw denied('authorization failed: no basic auth credentials');
+  }
   if (auth?.registry_token) return `Bearer ${auth.registry_token}`;
   if (scheme !== 'bearer' || !URL.canParse(params.realm ?? ''))
-    throw new RegistryError(401, `unknown authentication challenge "${challenge.slice(0, 200)}"`);
+    throw new RegistryError(401, `unknown authentication challenge "${scheme.slice(0, 200)}"`);
   const url = new URL(params.realm!);
+  const kind = credentials || auth?.identity_token ? 'oauth' : 'anonymous';
   const refused = (why: string, status = 401, cause?: unknown) =>
-    new RegistryError(status, `failed to authorize: failed to fetch oauth token: ${why}`, { cause });
-  let answer: Answer;
+    new RegistryError(status, `failed to authorize: failed to fetch ${kind} token: ${why}`, { cause });
   let bytes: Buffer | undefined;
   try {
-    answer = await fetchToken(url, params, context);
-    if (!answer.ok) throw refused(String(answer.status), answer.status);
+    const answer = await fetchToken(url, params, context);
+    if (!answer.ok) {
+      const { status, message } = await readError(answer, auth?.identity_token ? 'POST' : 'GET', url.href);
+      throw refused(message, status);
+    }
     bytes = await readUpTo(maxTextBytes, answer.pieces);
   } catch (err) {
     context.signal.throwIfAborted();
     throw err instanceof RegistryError ? err : refused(describeFetchError('GET', url.href, err), 0, err);
   }
   const token = tokenOf(bytes);
-  if (token === undefined) throw refused('the answer holds none');
+  if (token === undefined) throw refused('authorization server did not include a token in the response');
   return `Bearer ${token}`;
 }
 

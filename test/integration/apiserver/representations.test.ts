@@ -120,3 +120,16 @@ test('people see JSON with indentation, also of errors', async () => {
     );
   }
 });
+
+test('documents can be got, and nothing else; lists of paths and of groups take any method', async () => {
+  const rows: [path: string, method: string, code: number][] = [
+    ['/version', 'GET', 200], ['/version', 'POST', 405], ['/api', 'DELETE', 405], ['/apis/apps', 'PUT', 405],
+    ['/apis/apps/v1', 'POST', 405], ['/api/v1/', 'POST', 405], ['/apis', 'POST', 200], ['/', 'PUT', 200],
+    ['/apis/none', 'POST', 404],
+  ]; // biome-ignore format: one table
+  const got = await Promise.all(rows.map(async ([path, method]) => (await api.request(method, path)).status));
+  assert.deepEqual(
+    got,
+    rows.map(([, , code]) => code),
+  );
+});
