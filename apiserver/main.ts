@@ -246,6 +246,7 @@ function createPaths(
   { context: { kinds, tokens }, aggregator, readiness }: PathParts,
 ) {
   return createPathHandler({
+    kinds,
     discovery: createDiscovery(kinds, {
       serverAddress: `${options['advertise-address']}:${options['secure-port']}`,
       groups: aggregator,

@@ -6,10 +6,13 @@ import { onlyGetError } from '../machinery/errors.ts';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
+import { basePathOf } from './openapi/model.ts';
+import type { KindTable } from './registry/kind-table.ts';
 
 type Responder<R = FrontResponse | undefined> = (path: string, request: FrontRequest) => R;
 
 export interface PathDeps {
+  kinds: Pick<KindTable, 'groupVersions'>;
   discovery: Responder;
   openApi: Responder<Promise<FrontResponse | undefined>>;
   metrics: Registry;
@@ -27,9 +30,11 @@ const json = (body: object, headers: Record<string, string> = {}): FrontResponse
 // Keys change rarely; those who verify need not ask every time.
 const keeps = { 'cache-control': 'public, max-age=3600' };
 
-const rootPaths = [
+const fixedPaths = [
+  '/.well-known/openid-configuration',
   '/api',
   '/apis',
+  '/apis/',
   '/healthz',
   ...checkPaths('healthz'),
   '/livez',
@@ -38,10 +43,21 @@ const rootPaths = [
   '/metrics/slis',
   '/openapi/v2',
   '/openapi/v3',
+  '/openapi/v3/',
+  '/openid/v1/jwks',
   '/readyz',
   ...checkPaths('readyz'),
   '/version',
 ];
+
+/** Every path that is not one of an object, in order. */
+function rootPaths({ kinds }: PathDeps): string[] {
+  const served = kinds.groupVersions().flatMap((gv) => {
+    const path = basePathOf(gv);
+    return gv.group ? [`/apis/${gv.group}`, path] : [path];
+  });
+  return [...new Set([...fixedPaths, ...served])].sort();
+}
 
 /** What go-restful serves upstream; the others do not mind the method. */
 const onlyGet = /^\/(?:version|api(?:\/.*)?|apis\/.+)\/?$/;
@@ -59,7 +75,7 @@ export function createPathHandler(deps: PathDeps) {
       const body = await deps.metrics.metrics();
       return { code: 200, headers: { 'content-type': deps.metrics.contentType }, body };
     }
-    if (path === '/') return json({ paths: rootPaths });
+    if (path === '/' || path === '/index.html') return json({ paths: rootPaths(deps) });
     if (path === '/openid/v1/jwks') {
       const keys = [await deps.tokens.publicJwk()];
       return json({ keys }, { 'content-type': 'application/jwk-set+json', ...keeps });

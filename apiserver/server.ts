@@ -11,6 +11,7 @@ import {
   forbiddenError,
   internalError,
   methodNotAllowedError,
+  PageNotFoundError,
   StatusError,
   unavailableError,
   unknownPathError,
@@ -33,7 +34,8 @@ import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { Fairness } from './fairness/fairness.ts';
 import { widthOf } from './fairness/width.ts';
-import { gzip, sizeOf, wholeOf } from './http/body.ts';
+import { wholeOf } from './http/body.ts';
+import { compress, lengthOf } from './http/compress.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
@@ -91,7 +93,6 @@ interface Asked {
 
 // What watches over the server may ask whatever the roles say, and while they cannot be read.
 const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
-const compressAboveBytes = 128 * 1024;
 // How much of its time a request may wait for its turn.
 const waitPart = 4;
 const writingVerbs = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
@@ -299,7 +300,7 @@ export class ApiServer {
     if (remote) return this.#parts.aggregator.relay(remote, front, user);
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
-      if (!found) throw this.#unknownPath();
+      if (!found) throw this.#unknownPath(info);
       return compress(front, found);
     }
     if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
@@ -327,15 +328,24 @@ export class ApiServer {
     audit.answered(JSON.parse(wholeOf(body).toString()));
   }
 
-  #unknownPath(): StatusError {
-    return (this.#parts.knowsAllPaths?.() ?? true) ? unknownPathError() : earlyPathError();
+  #unknownPath({ path }: RequestInfo): StatusError {
+    if (this.#parts.knowsAllPaths?.() === false) return earlyPathError();
+    return this.#isRouted(path) ? unknownPathError() : new PageNotFoundError();
+  }
+
+  /** Whether upstream something built in serves what lies there, which tells in a Status what it has not got. */
+  #isRouted(path: string): boolean {
+    const [, root, group] = path.split('/', 3);
+    if (root !== 'apis') return root === 'api' || root === 'version';
+    const served = this.#context.kinds.groupVersions().filter((gv) => gv.group === group);
+    return served.some(({ resources }) => resources.some(({ kind }) => !kind.isCustom));
   }
 
   /** Finds the kind that the path names. */
   #resolve(front: RequestHead, found: Asked): ApiRequest {
     const { info, user, signal } = found;
     const served = this.#context.kinds.find(info.group, info.version, info.resource);
-    if (!served) throw this.#unknownPath();
+    if (!served) throw this.#unknownPath(info);
     const { kind, version } = served;
     if (version.deprecation) this.#parts.metrics.deprecated(this.#counted(info));
     if (kind.namespaced && !info.namespace && info.name) throw unknownPathError();
@@ -462,6 +472,10 @@ function formOf({ kind, version, query }: ApiRequest, front: RequestHead) {
 }
 
 function errorResponse(err: StatusError, auditId: string, front: RequestHead): FrontResponse {
+  if (err instanceof PageNotFoundError) {
+    const plain = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
+    return { code: err.code, headers: { ...plain, 'audit-id': auditId }, body: '404 page not found\n' };
+  }
   const media = negotiateError(one(front.headers.accept));
   const pretty = media.pretty || wantsPretty(front);
   const { contentType, body } = encode(err.toStatus(), err.code, { ...media, pretty });
@@ -469,21 +483,6 @@ function errorResponse(err: StatusError, auditId: string, front: RequestHead): F
   if (err.details?.retryAfterSeconds) headers['retry-after'] = String(err.details.retryAfterSeconds);
   return { code: err.code, headers, body };
 }
-
-async function compress(front: FrontRequest, response: FrontResponse): Promise<FrontResponse> {
-  const accepts = one(front.headers['accept-encoding'])
-    ?.split(',')
-    .some((token) => token.trim() === 'gzip');
-  if (!accepts || lengthOf(response) < compressAboveBytes) return response;
-  const { body, headers } = response;
-  return {
-    ...response,
-    body: await gzip(typeof body === 'string' ? Buffer.from(body) : body),
-    headers: { ...headers, 'content-encoding': 'gzip', vary: 'accept-encoding' },
-  };
-}
-
-const lengthOf = ({ body }: FrontResponse) => (typeof body === 'string' ? body.length : sizeOf(body));
 
 function pathOf(url: string): string {
   const at = url.indexOf('?');

@@ -1,6 +1,6 @@
 // The typed client: verbs on resources. A kind value says everything about paths and types, so
 // there is nothing to generate.
-import { type StatusBody, statusErrorFrom } from '../machinery/errors.ts';
+import { type StatusBody, statusErrorFrom, unknownPathError } from '../machinery/errors.ts';
 import { apiVersionOf, type Kind } from '../machinery/kind.ts';
 import type { KubeObject } from '../machinery/metadata.ts';
 import type { ClientConfig } from './config.ts';
@@ -184,6 +184,7 @@ function errorOf(status: number, body: string): Error {
   try {
     parsed = JSON.parse(body);
   } catch {
+    if (status === 404) return unknownPathError();
     parsed = { message: body.trim() }; // not a Status: a proxy's answer, say
   }
   return statusErrorFrom(parsed, status);

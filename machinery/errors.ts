@@ -115,6 +115,14 @@ export const notFoundError = (r: GroupResource, name: string) =>
 export const unknownPathError = () =>
   new StatusError(404, 'NotFound', 'the server could not find the requested resource', { details: {} });
 
+/** The answer for a path below which nothing is served at all: text, as Go's http.NotFound writes it. */
+export class PageNotFoundError extends StatusError {
+  constructor() {
+    const { code, reason, message, details } = unknownPathError();
+    super(code, reason, message, { details: details! });
+  }
+}
+
 /** The same as long as not every path is known yet; upstream: the notfoundhandler. */
 export const earlyPathError = () =>
   new StatusError(

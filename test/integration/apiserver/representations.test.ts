@@ -133,3 +133,24 @@ test('documents can be got, and nothing else; lists of paths and of groups take 
     rows.map(([, , code]) => code),
   );
 });
+
+test('the root lists every path, in order', async () => {
+  const { paths } = (await get('/', 'application/json')).body;
+  assert.deepEqual(paths, [...paths].sort());
+  for (const path of ['/api/v1', '/apis/apps', '/apis/apps/v1', '/healthz/etcd', '/openid/v1/jwks', '/version'])
+    assert.ok(paths.includes(path), path);
+  assert.equal(new Set(paths).size, paths.length);
+});
+
+test('where nothing is served that is said in text, and elsewhere in a Status', async () => {
+  const status = 'the server could not find the requested resource';
+  for (const [path, isText] of [
+    ['/nope', true], ['/healthz/nope', true], ['/apis/nope', true], ['/apis/nope.io/v1/things', true],
+    ['/api/v2', false], ['/api/v1/nope', false], ['/apis/apps/v9', false], ['/apis/apps/v1/nope', false],
+  ] as const) {
+    const { headers, body } = await raw(path, { accept: 'application/json' });
+    const type = isText ? 'text/plain; charset=utf-8' : 'application/json';
+    assert.equal(headers['content-type'], type, path);
+    assert.equal(isText ? String(body) : JSON.parse(String(body)).message, isText ? '404 page not found\n' : status, path);
+  } // biome-ignore format: one table
+});
