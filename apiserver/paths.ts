@@ -2,7 +2,7 @@
 import { arch } from 'node:os';
 import type { Registry } from 'prom-client';
 import { buildInfoOf } from '../machinery/build-info.ts';
-import { onlyGetError } from '../machinery/errors.ts';
+import { methodNotRoutedError } from '../machinery/errors.ts';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
@@ -94,7 +94,7 @@ export function createPathHandler(deps: PathDeps) {
   };
   return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
     const found = await find(path, request);
-    if (found && request.method !== 'GET' && onlyGet.test(path)) throw onlyGetError();
+    if (found && request.method !== 'GET' && onlyGet.test(path)) throw methodNotRoutedError();
     return found;
   };
 }

@@ -169,7 +169,8 @@ test('a proxy carries methods that are no verb, and nothing else does', async ()
   const { send } = await startServer();
   const asked = async (path: string) => (await send('OPTIONS', `${pods}/${path}`)).body.message;
   assert.equal(await asked('nobody/proxy/x'), 'pods "nobody" not found');
-  assert.equal(await asked('nobody/log'), 'options is not supported on resources of kind "pods/log"');
+  const message = 'the server does not allow this method on the requested resource';
+  for (const path of ['nobody/log', 'nobody', '']) assert.equal(await asked(path), message);
 });
 
 test('a certificate of another authority proves nothing, and a token does not need one', async () => {

@@ -10,7 +10,6 @@ import {
   earlyPathError,
   forbiddenError,
   internalError,
-  methodNotAllowedError,
   PageNotFoundError,
   StatusError,
   unavailableError,
@@ -48,6 +47,7 @@ import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
 import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
+import { refusedVerb } from './registry/refused-verb.ts';
 import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
 import { parseRequestInfo, type RequestInfo } from './request-info.ts';
 import type { RequestCount, RequestMetrics } from './request-metrics.ts';
@@ -375,7 +375,7 @@ export class ApiServer {
     if (review && (kind.verbs as readonly string[]).includes(info.verb)) return review(this.#context, request);
     const allowed: readonly string[] = isStatus ? statusVerbs : kind.verbs;
     if (!allowed.includes(info.verb) || !kind.stored || !fitsPath(request)) {
-      throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, info.verb);
+      throw refusedVerb(kind, info.verb);
     }
     if (info.verb === 'watch') {
       const onEvent = this.#parts.metrics.watched(info);
@@ -392,7 +392,7 @@ export class ApiServer {
     // What was authorized is the verb: a handler that acts must not be reached by another one.
     const verbs = kind.subresources.custom?.find((s) => s.name === info.subresource)?.verbs;
     if (verbs && !handler.takesEveryMethod && !(verbs as readonly string[]).includes(info.verb)) {
-      throw methodNotAllowedError({ group: kind.group, resource: `${kind.plural}/${info.subresource}` }, info.verb);
+      throw refusedVerb(kind, info.verb, info.subresource);
     }
     if (handler.upgrade) await admitConnect(this.#context, request);
     return handler;

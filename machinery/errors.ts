@@ -132,8 +132,8 @@ export const earlyPathError = () =>
     { details: { retryAfterSeconds: 5 } },
   );
 
-/** Of documents, which can be got and nothing else. */
-export const onlyGetError = () =>
+/** Nothing stands at that path for the method; upstream: what go-restful answers for what is built in. */
+export const methodNotRoutedError = () =>
   new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {
     details: {},
   });
@@ -197,6 +197,7 @@ export const internalError = (message: string, cause?: unknown) =>
     cause,
   });
 
+/** The same of custom resources. */
 export const methodNotAllowedError = (r: GroupResource, verb: string) =>
   new StatusError(
     405,

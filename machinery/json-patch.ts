@@ -26,6 +26,11 @@ export function* jsonPatchInSteps(object: object, patch: readonly Operation[]): 
   for (const [i, given] of patch.entries()) {
     yield;
     const operation = cloneJson(given);
+    // Upstream's library adds nothing in the place of the whole.
+    if (operation?.op === 'add' && operation.path === '') throw new TypeError(`operation ${i} adds to nothing`);
+    // To it what is not there is null.
+    const isNull = operation?.op === 'test' && operation.value === null;
+    if (isNull && jsonPatch.getValueByPointer(document, operation.path) === undefined) continue;
     if (operation?.op === 'copy') {
       const copied = writeJson(jsonPatch.getValueByPointer(document, operation.from));
       copiedBytes += copied?.length ?? 0;

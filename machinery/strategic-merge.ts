@@ -108,11 +108,14 @@ function* mergeField(
   }
   if (Array.isArray(patch)) {
     if (field?.type !== 'list' || !strategy.startsWith('merge')) return withoutDirectives(patch);
-    const before = Array.isArray(original) ? original : [];
-    return yield* mergeLists(before, patch, field, order);
+    // What is not there is not merged with: a list is taken as it is.
+    if (original === undefined && !order) return withoutDirectives(patch.filter((x) => !isDeletion(x)));
+    return yield* mergeLists(Array.isArray(original) ? original : [], patch, field, order);
   }
   return patch;
 }
+
+const isDeletion = (item: unknown) => isObject(item) && item.$patch === 'delete';
 
 function* mergeLists(
   original: unknown[],

@@ -1,5 +1,7 @@
 // Reading a request body: JSON, YAML or protobuf to a plain value, once, noticing keys that come twice.
+import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
+import { isObject } from '../../machinery/json.ts';
 import { type ReadText, readJson, TextError, TooManyValuesError } from '../../machinery/json-reader.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import { readYaml } from '../../machinery/yaml-reader.ts';
@@ -72,15 +74,27 @@ export function parseBody(request: SentBody, want: { kind: string; schema: Objec
       cause,
     );
   const problem = media === 'json' ? "couldn't get version/kind; json parse error: " : '';
+  let read: ParsedBody;
   try {
     if (media === 'protobuf') return readProtobuf(body, want);
-    return media === 'yaml' ? readYamlBody(request) : readJsonBody(request);
+    read = media === 'yaml' ? readYamlBody(request) : readJsonBody(request);
   } catch (err) {
     if (err instanceof TooManyValuesError) throw tooManyValues(err);
     if (!(err instanceof TextError || err instanceof ProtobufError)) throw err;
     throw unrecognized(`${problem}${err.message}`, err);
   }
+  // To Go null is an object without fields.
+  if (read.value === null) return { ...read, value: {} };
+  if (!isObject(read.value)) {
+    const why = `json: cannot unmarshal ${goKindOf(read.value)} into Go value of type ${goTypeMeta}`;
+    throw unrecognized(`couldn't get version/kind; json parse error: ${why}`, undefined);
+  }
+  return read;
 }
+
+/** How Go names what it reads first of an object. */
+const goTypeMeta =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 
 /** A message of another kind is not decoded: whoever asks for the value refuses it by its kind. */
 function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }): ParsedBody {

@@ -61,14 +61,13 @@ export function decodeAs(
   const kind = value.kind || want.kind;
   const apiVersion = value.apiVersion || want.apiVersion;
   if (kind !== want.kind) {
-    throw badRequestError(
-      `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}: no kind ${JSON.stringify(kind)} is registered for this resource`,
-    );
+    const why = `no kind ${JSON.stringify(kind)} is registered for this resource`;
+    if (want.refuse) throw want.refuse(why);
+    throw badRequestError(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}: ${why}`);
   }
   if (apiVersion !== want.apiVersion) {
-    throw badRequestError(
-      `the API version in the data (${apiVersion}) does not match the expected API version (${want.apiVersion})`,
-    );
+    const why = `the API version in the data (${apiVersion}) does not match the expected API version (${want.apiVersion})`;
+    throw want.refuse?.(why) ?? badRequestError(why);
   }
   try {
     const decoded = decodeValue(want.schema, value);

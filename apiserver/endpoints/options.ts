@@ -17,7 +17,7 @@ export function readWriteOptions(
 ): WriteOptions & { fieldValidation: FieldValidation; force: boolean } {
   const { query } = request;
   const errors: FieldError[] = options === 'PatchOptions' ? checkPatchOptions(request) : [];
-  const dryRun = query.getAll('dryRun').filter((x) => x !== '');
+  const dryRun = query.getAll('dryRun');
   if (dryRun.some((x) => x !== 'All')) errors.push({ ...notSupported('dryRun', dryRun, ['All']) });
   const manager = query.get('fieldManager') ?? '';
   errors.push(...validateFieldManager(manager, 'fieldManager'));

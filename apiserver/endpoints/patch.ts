@@ -63,10 +63,12 @@ export function readPatch(request: ApiRequest): Patch {
   );
 }
 
-function readPatchObject({ value, duplicates }: ParsedBody, prefix: string) {
+function readPatchObject({ value: given, duplicates }: ParsedBody, prefix: string) {
+  // A merge patch that says nothing is none; to strategic ones null is as good as an empty one.
+  const value = given === null && prefix === '' ? {} : given;
   if (isObject(value)) return { patch: value, problems: duplicates };
-  const given = goKindOf(value);
-  throw badRequestError(`${prefix}json: cannot unmarshal ${given} into Go value of type map[string]interface {}`);
+  const what = goKindOf(value);
+  throw badRequestError(`${prefix}json: cannot unmarshal ${what} into Go value of type map[string]interface {}`);
 }
 
 const operationFields = new Set(['op', 'path', 'from', 'value']);
@@ -109,13 +111,13 @@ function* strategic(object: KubeObject, patch: unknown, schema: ApiRequest['vers
   }
 }
 
-function jsonPatcher(patch: unknown): Patch['apply'] {
-  if (!Array.isArray(patch)) {
-    const given = goKindOf(patch);
-    throw badRequestError(
-      `error decoding patch: json: cannot unmarshal ${given} into Go value of type []handlers.jsonPatchOp`,
-    );
-  }
+function jsonPatcher(given: unknown): Patch['apply'] {
+  const refuse = (value: unknown, type: string) =>
+    badRequestError(`error decoding patch: json: cannot unmarshal ${goKindOf(value)} into Go value of type ${type}`);
+  const patch = given ?? [];
+  if (!Array.isArray(patch)) throw refuse(patch, '[]handlers.jsonPatchOp');
+  const wrong = patch.find((operation) => operation !== null && !isObject(operation));
+  if (wrong !== undefined) throw refuse(wrong, 'handlers.jsonPatchOp');
   if (patch.length > maxJsonPatchOperations) {
     throw new StatusError(
       413,

@@ -6,7 +6,8 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
 import { keepOwnersOnce } from '../registry/owners.ts';
-import { updateObject } from '../registry/update.ts';
+import { uidConflict, updateObject } from '../registry/update.ts';
+import { storageKey } from '../storage/stored-object.ts';
 import { breathe } from '../turns.ts';
 import { parseBody } from './body.ts';
 import { decodeObject } from './decode-object.ts';
@@ -29,7 +30,9 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
     const stored = await updateObject(context, kind, { namespace, name, subresource, produce }, options);
     return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
   } catch (err) {
-    if (!isNotFound(err) || !kind.allowCreateOnUpdate || subresource !== '' || draft.metadata.uid) throw err;
+    const { uid } = draft.metadata;
+    if (isNotFound(err) && uid) throw uidConflict(kind, { key: storageKey(kind, namespace, name), name, uid });
+    if (!isNotFound(err) || !kind.allowCreateOnUpdate || subresource !== '') throw err;
     await request.authorize('create');
     delete draft.metadata.resourceVersion;
     const stored = await createObject(context, kind, { draft, namespace }, options);

@@ -60,6 +60,41 @@ describe('integers of 64 bits', () => {
   });
 });
 
+describe('bodies that are no object', () => {
+  const nothing = /^ConfigMap "" is invalid: metadata.name: Required value: name or generateName is required$/;
+  const cannot =
+    /^the object provided is unrecognized \(must be of type ConfigMap\): couldn't get version\/kind; json parse error: json: cannot unmarshal (array|string|number) into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } \([0-9a-f]+\)$/;
+  const json = 'application/json';
+  const yaml = 'application/yaml';
+  const rows: [contentType: string, body: string, code: number, message: RegExp][] = [
+    [json, 'null', 422, nothing],
+    [yaml, '', 422, nothing],
+    [yaml, 'null', 422, nothing],
+    [json, '[]', 400, cannot],
+    [json, '"x"', 400, cannot],
+    [yaml, '1', 400, cannot],
+  ];
+  for (const [contentType, body, code, message] of rows)
+    test(`${contentType} ${body}`, async () => {
+      await assert.rejects(api.send('POST', configMaps, { body, contentType }), { code, message });
+    });
+});
+
+test('an update that names the uid of what is gone is a conflict', async () => {
+  const body = { metadata: { name: 'gone', uid: 'u' } };
+  const message =
+    /^Operation cannot be fulfilled on configmaps "gone": StorageError: invalid object, Code: 4, Key: \/registry\/configmaps\/default\/gone, .* UID in precondition: u, UID in object meta: $/;
+  await assert.rejects(api.send('PUT', `${configMaps}/gone`, { body }), { code: 409, message });
+});
+
+test('a dry run of nothing is none that is known', async () => {
+  const body = { metadata: { name: 'dry' } };
+  await assert.rejects(api.send('POST', `${configMaps}?dryRun=`, { body }), {
+    code: 422,
+    message: /dryRun: Unsupported value: \[""\]/,
+  });
+});
+
 describe('patches', () => {
   before(() => api.send('POST', configMaps, { body: { metadata: { name: 'c' }, data: { a: '1' } } }));
 
@@ -116,12 +151,34 @@ describe('patches', () => {
     ],
     [strategic, '{"$retainKeys":{}}', 400, /^invalid patch format of retainKeys$/],
     [jsonPatch, '{}', 400, /cannot unmarshal object into Go value of type \[\]handlers.jsonPatchOp$/],
+    [
+      jsonPatch,
+      '[1]',
+      400,
+      /decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp$/,
+    ],
+    [jsonPatch, '[{"op":"add","path":"","value":{}}]', 422, /rejected our request/],
+    [jsonPatch, '[{"op":"test","path":"/none/none","value":null}]', 422, /rejected our request/],
+    [merge, 'null', 400, /cannot unmarshal null/],
+    [merge, '{"kind":"Secret"}', 422, /^ "" is invalid: patch: Invalid value: .*: no kind "Secret" is registered/],
+    [merge, '{"apiVersion":"v2"}', 422, /^ "" is invalid: patch: .* the API version in the data \(v2\) does not match/],
+    [strategic, '{"metadata":{"ownerReferences":[{"kind":"x"}]}}', 422, /ownerReferences.uid: Invalid value/],
     [jsonPatch, '[null]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"x"}]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"copy","from":"/data/zz","path":"/data/b"}]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"copy","from":5,"path":"/data/b"}]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"replace","path":"","value":null}]', 422, /cannot unmarshal null/],
   ];
+  for (const [contentType, body] of [
+    [strategic, 'null'],
+    [jsonPatch, 'null'],
+    [jsonPatch, '[{"op":"test","path":"/none","value":null}]'],
+  ] as const)
+    test(`${contentType} ${body} changes nothing`, async () => {
+      const before = await api.send('GET', `${configMaps}/c`);
+      assert.deepEqual(await api.send('PATCH', `${configMaps}/c`, { body, contentType }), before);
+    });
+
   for (const [contentType, body, code, message] of refused)
     test(`${contentType} ${body} is refused with ${code}`, async () => {
       await assert.rejects(api.send('PATCH', `${configMaps}/c`, { body, contentType }), { code, message });

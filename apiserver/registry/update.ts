@@ -3,7 +3,7 @@
 // preparation, validation and managedFields. Upstream: the generic registry store's Update over
 // storage's GuaranteedUpdate.
 
-import { conflictError, invalidError, modifiedError, notFoundError } from '../../machinery/errors.ts';
+import { conflictError, invalidError, modifiedError, notFoundError, type StatusError } from '../../machinery/errors.ts';
 import { append, invalid } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -167,14 +167,18 @@ async function draftOf(
   return draft;
 }
 
+/** The object is not the one that was meant; `found`: its uid, or '' where there is none. */
+export function uidConflict(kind: Kind, of: { key: string; name: string; uid: string; found?: string }): StatusError {
+  const found = `Precondition failed: UID in precondition: ${of.uid}, UID in object meta: ${of.found ?? ''}`;
+  const why = `StorageError: invalid object, Code: 4, Key: ${of.key}, ResourceVersion: 0, AdditionalErrorMsg: ${found}`;
+  return conflictError(groupResourceOf(kind), of.name, why);
+}
+
 // A write that names no version, or 0, is for whatever version is there, unless the kind demands one.
 function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
   const { uid, name = '' } = draft.metadata;
   const currentUid = current.object.metadata.uid;
-  if (uid && uid !== currentUid) {
-    const why = `StorageError: invalid object, Code: 4, Key: ${current.key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${currentUid}`;
-    throw conflictError(groupResourceOf(kind), name, why);
-  }
+  if (uid && uid !== currentUid) throw uidConflict(kind, { key: current.key, name, uid, found: currentUid });
   const version = versionNamed(draft.metadata);
   if (typeof version !== 'bigint') throw version;
   if (version === 0n) {

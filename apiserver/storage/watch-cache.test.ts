@@ -138,7 +138,7 @@ describe('WatchCache', () => {
     const { etcd, clock, cache } = await startCache();
     const late = assert.rejects(cache.waitFor(99), (err: StatusError) => {
       assert.deepEqual([err.code, err.reason], [504, 'Timeout']);
-      assert.equal(err.message, 'Too large resource version: 99, current: 1');
+      assert.equal(err.message, 'Timeout: Too large resource version: 99, current: 1');
       assert.equal(err.details?.causes?.[0]?.reason, 'ResourceVersionTooLarge');
       return true;
     });

@@ -406,7 +406,7 @@ export class WatchCache {
 }
 
 function tooLargeRevision(asked: number, current: number): StatusError {
-  const text = `Too large resource version: ${asked}, current: ${current}`;
+  const text = `Timeout: Too large resource version: ${asked}, current: ${current}`;
   return new StatusError(504, 'Timeout', text, {
     details: {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],

@@ -1,6 +1,6 @@
 // /scale: the number of replicas of any kind that declares where it keeps them, as an autoscaling/v1 Scale.
 import { ScaleKind } from '../../api/autoscaling/scale.ts';
-import { invalidError, methodNotAllowedError } from '../../machinery/errors.ts';
+import { invalidError } from '../../machinery/errors.ts';
 import { invalid } from '../../machinery/field-error.ts';
 import { cloneJson, valueAt } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -17,6 +17,7 @@ import { checkTarget } from '../endpoints/update.ts';
 import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { versionsServed } from '../registry/field-versions.ts';
+import { refusedVerb } from '../registry/refused-verb.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 import { parentEntries, type ReplicasPaths, replicasPaths, scaleEntries, scaleVersions } from './scale-fields.ts';
@@ -91,8 +92,7 @@ export const scaleSubresource: Subresource = {
       const stored = await context.store.get(kind, namespace, name);
       return { type: 'value', value: scaleOf(kind, stored.object), code: 200 };
     }
-    if (verb !== 'update' && verb !== 'patch')
-      throw methodNotAllowedError({ group: kind.group, resource: kind.plural }, verb);
+    if (verb !== 'update' && verb !== 'patch') throw refusedVerb(kind, verb);
     const options = readWriteOptions(request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
     const isApply = baseType(request.contentType) === applyType;
     const pathOf = replicasPaths(versionsServed(context, kind));

@@ -5,7 +5,7 @@ import type { Attributes } from '../../client/delegated-access.ts';
 import { type Authorizer, attributesOfPath } from '../../client/secure/delegated-authorizer.ts';
 import {
   internalError,
-  methodNotAllowedError,
+  methodNotRoutedError,
   StatusError,
   unauthorizedError,
   unknownPathError,
@@ -74,9 +74,7 @@ async function answer(deps: ServerDeps, trust: Trust, request: IncomingMessage):
   const asTable = (request.headers.accept ?? '').includes('as=Table');
   const asked = { ...readParts(parts), query: searchParams, asTable };
   await authorize(attributesOf(group, version, asked));
-  if (method !== 'GET' && method !== 'HEAD') {
-    throw methodNotAllowedError({ group, resource: asked.resource }, method.toLowerCase());
-  }
+  if (method !== 'GET' && method !== 'HEAD') throw methodNotRoutedError();
   return api.answer(asked);
 }
 

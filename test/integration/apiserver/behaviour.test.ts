@@ -120,7 +120,7 @@ describe('bad requests get Kubernetes’ status, reason and message', () => {
       'GET',
       '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
       {},
-      [405, 'MethodNotAllowed', /not supported/],
+      [405, 'MethodNotAllowed', /^the server does not allow this method on the requested resource$/],
     ],
     [
       'another namespace in the body',
