@@ -1,7 +1,6 @@
 // Takes and removes the snapshots of one driver on one node, for contents in the API, and says in their status how far
 // they are. Everything is repeatable: a snapshot is named by its object's uid, and the content says before the driver is
 // asked that it has been. Upstream: csi-snapshotter, the sidecar of external-snapshotter, one a node.
-import { status as codes } from '@grpc/grpc-js';
 import {
   beingCreated,
   beingDeleted,
@@ -18,7 +17,7 @@ import type { Clock } from '../../machinery/clock.ts';
 import { isConflict, unlessGone } from '../../machinery/errors.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { Snapshot } from '../../proto/csi.gen.ts';
-import { isRpcError } from '../../proto/promise-client.ts';
+import { isFinal } from '../csi/rpc-outcome.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
 import { driverParameters, type ProvisionerDeps } from './context.ts';
 
@@ -149,13 +148,6 @@ const statusOf = ({ snapshot_id, ready_to_use, creation_time, size_bytes }: Snap
   ...(Number(size_bytes) > 0 ? { restoreSize: Number(size_bytes) } : {}),
   error: null,
 });
-
-/** Whether the driver has taken nothing, and is not at it either. */
-const isFinal = (err: unknown): boolean =>
-  isRpcError(err) &&
-  ![codes.CANCELLED, codes.DEADLINE_EXCEEDED, codes.UNAVAILABLE, codes.RESOURCE_EXHAUSTED, codes.ABORTED].includes(
-    err.code,
-  );
 
 /** Notes that the driver has been asked, or that it has answered. */
 async function markAsked(deps: SnapshotDeps, content: VolumeSnapshotContent, isAsked: boolean) {
