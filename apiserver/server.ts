@@ -33,8 +33,8 @@ import { selectedValue } from './endpoints/selection.ts';
 import { handleUpdate } from './endpoints/update.ts';
 import type { Fairness } from './fairness/fairness.ts';
 import { widthOf } from './fairness/width.ts';
-import { wholeOf } from './http/body.ts';
-import { compress, lengthOf } from './http/compress.ts';
+import { sizeOf, wholeOf } from './http/body.ts';
+import { compress } from './http/compress.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
@@ -146,7 +146,7 @@ export class ApiServer {
     try {
       const response = await this.#serve(audit ? { ...front, audit } : front, info, count);
       if (response) {
-        count.end(response.code, lengthOf(response));
+        count.end(response.code, sizeOf(response.body));
         response.headers['audit-id'] = auditId;
         audit?.completed(response.code);
       } else {

@@ -62,8 +62,8 @@ export function decodeAs(
   const apiVersion = value.apiVersion || want.apiVersion;
   if (kind !== want.kind) {
     const why = `no kind ${JSON.stringify(kind)} is registered for this resource`;
-    if (want.refuse) throw want.refuse(why);
-    throw badRequestError(`${kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}: ${why}`);
+    const what = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}`;
+    throw want.refuse?.(why) ?? badRequestError(`${what}: ${why}`);
   }
   if (apiVersion !== want.apiVersion) {
     const why = `the API version in the data (${apiVersion}) does not match the expected API version (${want.apiVersion})`;

@@ -53,7 +53,9 @@ export function readPatch(request: ApiRequest): Patch {
   }
   // Custom resources have no such patch.
   if (type === strategicType && !request.kind.isCustom) {
-    const { patch, problems } = readPatchObject(parsePatch(request, ''), '');
+    const { value, duplicates } = parsePatch(request, '');
+    // To it null is as good as an empty one; a merge patch of null is none.
+    const { patch, problems } = readPatchObject({ value: value ?? {}, duplicates }, '');
     const apply: Patch['apply'] = (object, schema) => strategic(object, patch, schema);
     return { apply, problems, show: () => showGo(patch), explain: explainConversion };
   }
@@ -63,12 +65,10 @@ export function readPatch(request: ApiRequest): Patch {
   );
 }
 
-function readPatchObject({ value: given, duplicates }: ParsedBody, prefix: string) {
-  // A merge patch that says nothing is none; to strategic ones null is as good as an empty one.
-  const value = given === null && prefix === '' ? {} : given;
+function readPatchObject({ value, duplicates }: ParsedBody, prefix: string) {
   if (isObject(value)) return { patch: value, problems: duplicates };
-  const what = goKindOf(value);
-  throw badRequestError(`${prefix}json: cannot unmarshal ${what} into Go value of type map[string]interface {}`);
+  const given = goKindOf(value);
+  throw badRequestError(`${prefix}json: cannot unmarshal ${given} into Go value of type map[string]interface {}`);
 }
 
 const operationFields = new Set(['op', 'path', 'from', 'value']);

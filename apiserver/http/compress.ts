@@ -10,15 +10,11 @@ export async function compress(front: Pick<FrontRequest, 'headers'>, response: F
   const accepts = one(front.headers['accept-encoding'])
     ?.split(',')
     .some((token) => token.trim() === 'gzip');
-  if (!accepts || lengthOf(response) < aboveBytes) return response;
+  if (!accepts || sizeOf(response.body) < aboveBytes) return response;
   const { body, headers } = response;
   return {
     ...response,
-    body: await gzip(typeof body === 'string' ? Buffer.from(body) : body),
+    body: await gzip(body),
     headers: { ...headers, 'content-encoding': 'gzip', vary: 'accept-encoding' },
   };
 }
-
-/** In bytes. */
-export const lengthOf = ({ body }: FrontResponse) =>
-  typeof body === 'string' ? Buffer.byteLength(body) : sizeOf(body);

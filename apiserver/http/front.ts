@@ -162,12 +162,12 @@ function write(
   { code, headers, body }: FrontResponse,
 ): void {
   if (response.destroyed || response.writableEnded) return;
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const pieces = piecesOf(body);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (code !== 304) response.setHeader('content-length', sizeOf(bytes));
+  if (code !== 304) response.setHeader('content-length', sizeOf(pieces));
   response.statusCode = code;
   const mayEnd = 'stream' in message || message.complete || !announcesBody(message);
-  writePieces(response, piecesOf(bytes), (last) => {
+  writePieces(response, pieces, (last) => {
     if (mayEnd) return void response.end(last);
     // A connection that were closed while its client still sends would take the answer along.
     response.write(last);

@@ -70,9 +70,9 @@ export function requestHead(message: Pick<IncomingMessage, 'method' | 'rawHeader
 }
 
 /** Answers a request for an upgrade in plain HTTP, and ends the connection. */
-export function endInHttp(socket: Duplex, { code, headers, body: pieces }: FrontResponse): void {
+export function endInHttp(socket: Duplex, { code, headers, body: given }: FrontResponse): void {
   socket.on('error', () => socket.destroy());
-  const body = typeof pieces === 'string' ? pieces : wholeOf(pieces);
+  const body = wholeOf(given);
   socket.write(renderAnswerHead(`${code} ${STATUS_CODES[code] ?? ''}`, headers, body));
   socket.end(body);
 }
