@@ -42,7 +42,8 @@ const merge = (patch: Record<string, unknown>): WriteRequest => ({ verb: 'merge-
 const cases: [name: string, state: State, request: WriteRequest, expected: string][] = [
   ['create', undefined, { verb: 'create', object: configMap() }, 'created'],
   ['create what is there', configMap(), { verb: 'create', object: configMap() }, '409 AlreadyExists'],
-  ['update what is not there', undefined, update(configMap()), '404 NotFound'],
+  ['update what is not there', undefined, update(without(configMap(), 'uid')), '404 NotFound'],
+  ['update an object that is not there any more', undefined, update(configMap()), '409 Conflict'],
   ['patch what is not there', undefined, merge({}), '404 NotFound'],
   ['apply what is not there', undefined, { verb: 'apply', object: configMap() }, 'created'],
   ['delete what is not there', undefined, { verb: 'delete' }, '404 NotFound'],

@@ -29,6 +29,8 @@ export function expect(state: State, request: WriteRequest): Expectation {
   }
   if (!state) {
     if (request.verb === 'apply') return { created: request.object };
+    if (request.verb === 'update' && request.object.metadata.uid)
+      return { refused: 409, reason: 'Conflict', because: 'the object of that uid is not there' };
     return { refused: 404, reason: 'NotFound', because: 'there is none' };
   }
   if (request.verb === 'delete') return expectDeletion(state, request);
