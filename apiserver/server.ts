@@ -8,7 +8,6 @@ import type { TLSSocket } from 'node:tls';
 import {
   badRequestError,
   earlyPathError,
-  forbiddenError,
   internalError,
   PageNotFoundError,
   StatusError,
@@ -21,9 +20,9 @@ import { admitConnect } from './admission/connect.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
 import { type Audit, auditedBody } from './audit/audit.ts';
 import type { AuditTrail } from './audit/trail.ts';
-import { impersonate } from './authn/impersonate.ts';
+import { Impersonation } from './authn/impersonate.ts';
 import type { UserInfo } from './authn/user.ts';
-import { type Attributes, describeDenial } from './authz/attributes.ts';
+import { type Attributes, denied } from './authz/attributes.ts';
 import { handleCreate } from './endpoints/create.ts';
 import { handleDelete, handleDeleteCollection } from './endpoints/delete.ts';
 import type { Answer, ApiRequest } from './endpoints/exchange.ts';
@@ -114,6 +113,7 @@ export class ApiServer {
   readonly #subresources: ReadonlyMap<string, Subresource>;
   readonly #large: LargeRequests;
   readonly #watches = new OpenWatches();
+  readonly #impersonation = new Impersonation();
 
   constructor(parts: ApiServerParts) {
     this.#parts = parts;
@@ -213,7 +213,7 @@ export class ApiServer {
   }
 
   async #resolveUpgrade(front: RequestHead, info: RequestInfo) {
-    const user = await this.#identify(front);
+    const user = await this.#identify(front, info);
     const remote = this.#parts.aggregator.remoteOf(info.path);
     await this.#authorize(front, info, user);
     if (remote) return this.#parts.aggregator.upgradeTarget(remote, front.url, user);
@@ -224,21 +224,23 @@ export class ApiServer {
   }
 
   /** Authentication and impersonation. */
-  async #identify(front: RequestHead): Promise<UserInfo> {
+  async #identify(front: RequestHead, info: RequestInfo): Promise<UserInfo> {
     const work = this.#context.authenticator.authenticate({ ...front, path: pathOf(front.url) });
     const { access } = this.#parts;
     const real = await (access ? access.identify(work) : work);
     front.audit?.identified(real);
-    const user = await impersonate(real, front.headers, this.#context.authorizer);
-    front.audit?.actsAs(user);
-    return user;
+    const { authorizer } = this.#context;
+    const attributes = () => attributesOf(front, info, real);
+    const acting = await this.#impersonation.actAs(real, front.headers, { authorizer, attributes });
+    if (!acting) return real;
+    front.audit?.actsAs(acting.user, acting.constraint);
+    return acting.user;
   }
 
   /** What follows may trust the request. */
   async #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): Promise<void> {
     if (alwaysAllowed.has(info.path)) return;
-    const fieldSelector = queryOf(front.url).get('fieldSelector') ?? '';
-    const attributes: Attributes = { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
+    const attributes = attributesOf(front, info, user);
     const work = this.#context.authorizer.authorize(attributes);
     const { access } = this.#parts;
     const { allowed, reason, error } = await (access ? access.authorize(work) : work);
@@ -251,7 +253,7 @@ export class ApiServer {
     const [stray] = /%(?![0-9a-f]{2}).{0,2}/i.exec(info.path) ?? [];
     if (stray !== undefined) throw badRequestError(`parse ${JSON.stringify(info.path)}: invalid URL escape "${stray}"`);
     const deadlineMs = deadlineOf(info, queryOf(front.url));
-    const user = await this.#identify(front);
+    const user = await this.#identify(front, info);
     const { clock } = this.#context;
     const startMs = clock.monotonicMs();
     const gone = new AbortController();
@@ -428,6 +430,11 @@ const plainForm = {
   include: 'Metadata',
 } as const;
 
+function attributesOf({ url }: RequestHead, info: RequestInfo, user: UserInfo): Attributes {
+  const fieldSelector = queryOf(url).get('fieldSelector') ?? '';
+  return { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
+}
+
 /** The one name that a list or watch selects is the name it is authorized for. */
 function nameAsked(info: RequestInfo, fieldSelector: string): string {
   if (info.name !== '' || (info.verb !== 'list' && info.verb !== 'watch')) return info.name;
@@ -446,13 +453,6 @@ function fitsPath({ kind, info }: ApiRequest): boolean {
 
 function requestInfoOf(front: RequestHead): RequestInfo {
   return parseRequestInfo(front.method, pathOf(front.url), queryOf(front.url));
-}
-
-function denied(attributes: Attributes, reason: string): StatusError {
-  const { group, resource, name, isResource } = attributes;
-  const why = `${describeDenial(attributes)}${reason === '' ? '' : `: ${reason}`}`;
-  if (isResource) return forbiddenError({ group, resource }, name, why);
-  return new StatusError(403, 'Forbidden', `forbidden: ${why}`, { details: {} });
 }
 
 /** Anything thrown, as what the client is told. What is not a StatusError is a bug and is logged with its stack. */

@@ -39,6 +39,7 @@ export class AuditTrail {
   #decision = nobody;
   #user: UserInfo | undefined;
   #impersonated: UserInfo | undefined;
+  #constraint: string | undefined;
   #requestObject: unknown;
   #responseObject: unknown;
   readonly #annotations: Record<string, string> = {};
@@ -73,8 +74,10 @@ export class AuditTrail {
     if (user) this.#write('RequestReceived');
   }
 
-  actsAs(user: UserInfo): void {
-    if (user !== this.#user) this.#impersonated = user;
+  /** `constraint`: the verb that allowed it for this request alone. */
+  actsAs(user: UserInfo, constraint?: string): void {
+    this.#impersonated = user;
+    this.#constraint = constraint;
   }
 
   /** The first decision is that on the request; what it leads to may ask for more. */
@@ -132,6 +135,7 @@ export class AuditTrail {
       verb: info.verb,
       user: userOf(this.#user),
       ...(this.#impersonated && { impersonatedUser: userOf(this.#impersonated) }),
+      ...(this.#constraint && { authenticationMetadata: { impersonationConstraint: this.#constraint } }),
       sourceIPs,
       ...(userAgent && { userAgent }),
       ...(info.isResource && { objectRef: this.#objectRef() }),

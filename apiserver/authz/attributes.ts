@@ -1,4 +1,5 @@
 // What is to be authorized, and the answer.
+import { forbiddenError, StatusError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../authn/user.ts';
 
 export interface Attributes {
@@ -97,4 +98,12 @@ export function describeDenial(a: Attributes): string {
   const resource = a.subresource ? `${a.resource}/${a.subresource}` : a.resource;
   const where = a.namespace ? `in the namespace ${JSON.stringify(a.namespace)}` : 'at the cluster scope';
   return `User ${user} cannot ${a.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(a.group)} ${where}`;
+}
+
+/** The 403 of what was not allowed; `reason`: what those say who had no opinion. */
+export function denied(attributes: Attributes, reason: string): StatusError {
+  const { group, resource, name, isResource } = attributes;
+  const why = `${describeDenial(attributes)}${reason === '' ? '' : `: ${reason}`}`;
+  if (isResource) return forbiddenError({ group, resource }, name, why);
+  return new StatusError(403, 'Forbidden', `forbidden: ${why}`, { details: {} });
 }

@@ -43,7 +43,7 @@ describe('kubectl auth', { skip: needsNewKubectl }, () => {
     });
     assert.match(
       jane.run(['get', '--raw', '/api/v1/pods', ...as]).stderr,
-      /User "jane" cannot impersonate resource "users"/,
+      /pods is forbidden: User "jane" cannot impersonate-on:user-info:list resource "pods" in API group "" at the cluster scope/,
     );
   });
 
