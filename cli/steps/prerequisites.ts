@@ -24,6 +24,7 @@ const programs = new Map([
   ['flock', 'util-linux'],
   ['nsenter', 'util-linux'],
   ['unshare', 'util-linux'],
+  ['pivot_root', 'util-linux-extra'],
   ['setpriv', 'util-linux'],
   ['perl', 'perl-base'],
 ]);
