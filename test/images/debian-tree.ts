@@ -41,12 +41,43 @@ const leftOut = [
   'etc/init.d',
 ];
 
-function run(command: string, args: string[], cwd: string): void {
-  const { status, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr}`);
+function run(command: string, args: string[], cwd: string): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (status === 0) return stdout;
+  throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr}`);
 }
 
-/** The files of the packages together, as entries of a layer, in a stable order. */
+// What is fetched with a package that depends on it: its names differ from one Debian to the next.
+const followed = /^(lib|zlib|php|wordpress-theme-)/;
+const dependsOnly = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((of) => `--no-${of}`);
+
+/** The packages with the libraries that they need. */
+function withLibraries(packages: readonly string[], options: readonly string[]): string[] {
+  const told = run('apt-cache', ['depends', '--recurse', ...dependsOnly, ...options, ...packages], '/');
+  const needs = new Map<string, string[]>();
+  let needed: string[] = [];
+  let isNext = true;
+  for (const line of told.split('\n')) {
+    const [, mark, name] = /^ ([ |])(?:Pre)?Depends: (.+)$/.exec(line) ?? [];
+    if (/^\S/.test(line)) {
+      needed = [];
+      needs.set(line, needed);
+    } else if (name !== undefined) {
+      // Of alternatives the first is taken, of packages that provide something too.
+      if (isNext) needed.push(name);
+      isNext = mark === ' ';
+    } else if (needed.at(-1)?.startsWith('<')) {
+      needed[needed.length - 1] = line.trim();
+    }
+  }
+  const all = new Set(packages);
+  for (const name of all) {
+    for (const other of needs.get(name) ?? []) if (followed.test(other)) all.add(other);
+  }
+  return [...all];
+}
+
+/** The files of the packages and their libraries together, as entries of a layer, in a stable order. */
 export function readPackages(packages: readonly string[], architecture = ownArchitecture): LayerFile[] {
   const folder = mkdtempSync(join(tmpdir(), 'k8ts-image-'));
   try {
@@ -55,7 +86,8 @@ export function readPackages(packages: readonly string[], architecture = ownArch
     for (const dir of [debs, tree]) mkdirSync(dir);
     if (architecture === ownArchitecture) ensurePackageLists();
     const options = architecture === ownArchitecture ? [] : foreignApt(architecture, folder);
-    run('apt-get', ['download', '-q', ...options, '-o', 'APT::Sandbox::User=root', ...packages], debs);
+    const names = withLibraries(packages, options);
+    run('apt-get', ['download', '-q', ...options, '-o', 'APT::Sandbox::User=root', ...names], debs);
     for (const deb of readdirSync(debs)) run('dpkg', ['-x', join(debs, deb), tree], folder);
     return walk(tree, tree);
   } finally {
@@ -100,7 +132,8 @@ export function debianProgram(debianPackage: string, file: string, architecture 
   const suffix = architecture === ownArchitecture ? '' : `-${architecture}`;
   const path = join(cacheFolder, 'programs', `${debianPackage}${suffix}`, basename(file));
   if (existsSync(path)) return path;
-  const content = readPackages([debianPackage], architecture).find((f) => f.name === file)?.content;
+  const found = readPackages([debianPackage], architecture).find(({ name }) => mergedPath(name) === mergedPath(file));
+  const content = found?.content;
   if (content === undefined) throw new Error(`package ${debianPackage} has no ${file}`);
   mkdirSync(join(path, '..'), { recursive: true });
   // Written aside and renamed: a test that is ended in the middle leaves no half program.
@@ -108,6 +141,9 @@ export function debianProgram(debianPackage: string, file: string, architecture 
   renameSync(`${path}.${process.pid}`, path);
   return path;
 }
+
+/** Where a file stands in Debian 13 and later, whose packages have everything below /usr. */
+const mergedPath = (file: string) => file.replace(/^(usr\/)?s?bin\//, 'usr/bin/');
 
 /** Whether apt knows where to get packages; its lists may have to be fetched first. */
 function ensurePackageLists(): void {

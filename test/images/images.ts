@@ -18,7 +18,7 @@ export interface Recipe {
 }
 
 // Not the static busybox: names are resolved by libraries that it cannot load.
-const base = ['busybox', 'libc6', 'libgcc-s1'];
+const base = ['busybox'];
 
 const nginxConfig = `daemon off;
 user root;
@@ -42,22 +42,6 @@ echo "$REQUEST_METHOD $REQUEST_URI"
 exit 0
 `;
 
-const redisPackages = [
-  ...['redis-server', 'redis-tools', 'libatomic1', 'libcap2', 'libgcrypt20', 'libgpg-error0', 'libjemalloc2'],
-  ...[
-    'liblua5.1-0',
-    'liblz4-1',
-    'liblzf1',
-    'liblzma5',
-    'libssl3',
-    'libstdc++6',
-    'libsystemd0',
-    'libzstd1',
-    'libhiredis0.14',
-  ],
-];
-
-const nginxPackages = ['nginx', 'nginx-common', 'libcrypt1', 'libpcre2-8-0', 'libssl3', 'zlib1g'];
 const nginxFolders = [{ name: 'var/log/nginx' }, { name: 'var/lib/nginx' }];
 
 export const recipes = {
@@ -65,13 +49,13 @@ export const recipes = {
     name: 'docker.io/library/busybox:1.36',
     // Debian's busybox is no shell for names with a dash: what of the environment is no name of a
     // variable does not reach its commands.
-    packages: ['bash', 'libtinfo6'],
+    packages: ['bash'],
     files: [{ name: 'bin/sh', type: 'symlink', linkname: 'bash' }],
     config: { Cmd: ['sh'], Env: ['PATH=/bin:/usr/bin'] },
   },
   nginx: {
     name: 'docker.io/library/nginx:1.7.9',
-    packages: nginxPackages,
+    packages: ['nginx', 'nginx-common'],
     files: [{ name: 'etc/nginx/nginx.conf', mode: 0o644, content: nginxConfig }, ...nginxFolders],
     config: {
       Cmd: ['/usr/sbin/nginx', '-e', '/dev/stderr'],
@@ -83,13 +67,13 @@ export const recipes = {
   // Answers as it is configured: also over TLS, and in datagrams.
   netserver: {
     name: 'docker.io/library/netserver:1.0',
-    packages: [...nginxPackages, 'libnginx-mod-stream'],
+    packages: ['nginx', 'nginx-common', 'libnginx-mod-stream'],
     files: nginxFolders,
     config: { Cmd: ['/usr/sbin/nginx', '-v'], Env: ['PATH=/usr/sbin:/usr/bin:/bin'] },
   },
   redis: {
     name: 'docker.io/library/redis:7.0',
-    packages: redisPackages,
+    packages: ['redis-server', 'redis-tools'],
     files: [{ name: 'data', mode: 0o777 }],
     config: {
       Cmd: ['/usr/bin/redis-server', '--protected-mode', 'no', '--dir', '/data'],
@@ -112,6 +96,14 @@ export type ImageName = keyof typeof recipes;
 
 const cacheFolder = join(process.env.K8TS_ROOT ?? process.cwd(), '.cache', 'images');
 
+/** Everything below /usr, where the packages of Debian 13 and later have it. */
+function mergeUsr(layers: readonly LayerFile[][]): LayerFile[][] {
+  const merged = ['bin', 'sbin', 'lib', 'lib64'];
+  const links = merged.map((name) => ({ name, type: 'symlink' as const, linkname: `usr/${name}` }));
+  const moved = (file: LayerFile) => ({ ...file, name: file.name.replace(/^(s?bin|lib|lib64)\//, 'usr/$1/') });
+  return [links, ...layers.map((files) => files.filter(({ name }) => !merged.includes(name)).map(moved))];
+}
+
 /** The path of the image's archive; builds it when it is not there yet. */
 export function imageArchive(image: ImageName): Promise<string> {
   return imageArchiveFor(ownArchitecture, image);
@@ -127,7 +119,12 @@ export async function imageArchiveFor(architecture: Architecture, image: ImageNa
   if (existsSync(path)) return path;
   const layers = [system, readPackages([...base, ...recipe.packages], architecture)];
   if (recipe.files.length > 0) layers.push([...recipe.files]);
-  const archive = await buildOciArchive({ name: recipe.name, layers, config: recipe.config, architecture });
+  const archive = await buildOciArchive({
+    name: recipe.name,
+    layers: mergeUsr(layers),
+    config: recipe.config,
+    architecture,
+  });
   mkdirSync(cacheFolder, { recursive: true });
   // Written aside and renamed: a test that is ended in the middle leaves no half image.
   const partial = `${path}.${process.pid}`;

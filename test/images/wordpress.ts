@@ -19,11 +19,7 @@ const accounts: LayerFile[] = [
 
 export const mysqlImage = {
   name: 'docker.io/library/mysql:8.0',
-  packages: [
-    ...['mariadb-server-core', 'mariadb-client-core', 'libaio1', 'libbsd0', 'libcap2', 'libcrypt1', 'libedit2'],
-    ...['libgcrypt20', 'libgpg-error0', 'liblz4-1', 'liblzma5', 'libmd0', 'libncurses6', 'libnuma1', 'libpcre2-8-0'],
-    ...['libssl3', 'libstdc++6', 'libsystemd0', 'libtinfo6', 'liburing2', 'libzstd1', 'zlib1g'],
-  ],
+  packages: ['mariadb-server-core', 'mariadb-client-core'],
   files: [
     ...accounts,
     ...folders('var/lib/mysql', 'etc/mysql'),
@@ -40,18 +36,13 @@ export const mysqlImage = {
 
 export const wordpressImage = {
   name: 'docker.io/library/wordpress:6.2.1-apache',
-  packages: [
-    ...['wordpress', 'wordpress-theme-twentytwentythree', 'php-getid3', 'libjs-cropper', 'libjs-underscore'],
-    ...['apache2-bin', 'libapache2-mod-php8.2', 'php8.2-common', 'php8.2-mysql', 'ca-certificates', 'libapr1'],
-    ...['libaprutil1', 'libargon2-1', 'libcrypt1', 'libexpat1', 'libicu72', 'liblzma5', 'libpcre2-8-0', 'libsodium23'],
-    ...['libssl3', 'libstdc++6', 'libuuid1', 'libxml2', 'tzdata', 'zlib1g'],
-  ],
+  packages: ['wordpress', 'apache2-bin', 'libapache2-mod-php', 'php-mysql', 'ca-certificates', 'tzdata'],
   files: [
     ...accounts,
     ...folders('var/www', 'var/www/html', 'etc/apache2', 'etc/ssl', 'etc/ssl/certs', 'etc/wordpress'),
-    ...folders('etc/php', 'etc/php/8.2', 'etc/php/8.2/apache2', 'etc/php/8.2/apache2/conf.d'),
+    ...folders('etc/php', 'etc/php/conf.d'),
     file('wordpress/apache2.conf', 'etc/apache2/apache2.conf'),
-    file('wordpress/extensions.ini', 'etc/php/8.2/apache2/conf.d/extensions.ini'),
+    file('wordpress/extensions.ini', 'etc/php/conf.d/extensions.ini'),
     file('wordpress/wp-config.php', 'etc/wordpress/wp-config.php'),
     file('wordpress/entrypoint.sh', 'entrypoint.sh', 0o755),
   ],
@@ -59,7 +50,7 @@ export const wordpressImage = {
     Entrypoint: ['/entrypoint.sh'],
     Cmd: ['apache2-foreground'],
     WorkingDir: '/var/www/html',
-    Env: ['PATH=/usr/sbin:/usr/bin:/bin'],
+    Env: ['PATH=/usr/sbin:/usr/bin:/bin', 'PHP_INI_SCAN_DIR=/etc/php/conf.d'],
     StopSignal: 'SIGWINCH',
     ExposedPorts: { '80/tcp': {} },
   },

@@ -18,4 +18,6 @@ if [ ! -e $site/wp-config.php ]; then
   chown -R www-data:www-data $site
   mv $site/wp-config.new $site/wp-config.php
 fi
+PHP_MODULE=$(echo /usr/lib/apache2/modules/libphp*.so)
+export PHP_MODULE
 exec apache2 -D FOREGROUND "$@"
