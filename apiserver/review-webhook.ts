@@ -29,7 +29,7 @@ export function reviewWebhook(
 ): AskReview {
   return async ({ group, version, kind, spec }) => {
     const apiVersion = `${group}/${version}`;
-    const answer = await client.post(config, timeoutSeconds, { apiVersion, kind, spec });
+    const answer = await client.postPatiently(config, timeoutSeconds, { apiVersion, kind, spec });
     if (!isObject(answer) || answer.apiVersion !== apiVersion || answer.kind !== kind) {
       throw new WebhookError(`webhook returned no ${apiVersion}, Kind=${kind}`);
     }

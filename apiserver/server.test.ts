@@ -221,6 +221,26 @@ test('a review is no table, unless the client takes a plain object too', async (
   assert.equal((await ask(`${table},application/json`)).body.kind, 'SelfSubjectAccessReview');
 });
 
+test('a review is judged like other objects, and is in the namespace of its path', async () => {
+  const { send } = await startServer();
+  const groups = '/apis/authorization.k8s.io/v1';
+  const ask = (path: string, body: object) => send('POST', path, { body });
+  const empty = await ask(`${groups}/subjectaccessreviews`, { spec: {} });
+  const none =
+    'spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified';
+  const nobody = 'spec.user: Invalid value: "": at least one of user or group must be specified';
+  assert.equal(empty.code, 422);
+  assert.equal(empty.body.message, `.authorization.k8s.io "" is invalid: [${none}, ${nobody}]`);
+  const spec = { user: 'joe', resourceAttributes: { namespace: 'n', verb: 'get', resource: 'pods' } };
+  const local = `${groups}/namespaces/n/localsubjectaccessreviews`;
+  assert.deepEqual((await ask(local, { spec })).body.metadata, { namespace: 'n' });
+  assert.equal((await ask(`${groups}/namespaces/m/localsubjectaccessreviews`, { spec })).code, 422);
+  assert.equal((await ask(local, { metadata: { namespace: 'm' }, spec })).code, 400);
+  const whole = await ask(`${groups}/subjectaccessreviews`, { metadata: { namespace: 'n' }, spec });
+  assert.deepEqual([whole.code, whole.body.metadata], [201, {}]);
+  assert.equal((await ask('/apis/authentication.k8s.io/v1/tokenreviews', { spec: {} })).code, 400);
+});
+
 test('a pod is bound by a Binding of its namespace, as by its own', async () => {
   const { api, send } = await startServer();
   const body = { metadata: { name: 'p' }, spec: { containers: [{ name: 'c', image: 'i' }] } };

@@ -430,9 +430,11 @@ const plainForm = {
   include: 'Metadata',
 } as const;
 
+const selectorNames = ['fieldSelector', 'labelSelector'];
 function attributesOf({ url }: RequestHead, info: RequestInfo, user: UserInfo): Attributes {
-  const fieldSelector = queryOf(url).get('fieldSelector') ?? '';
-  return { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector };
+  const query = queryOf(url);
+  const [fieldSelector = '', labelSelector = ''] = selectorNames.map((name) => query.get(name) ?? '');
+  return { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector, labelSelector };
 }
 
 /** The one name that a list or watch selects is the name it is authorized for. */

@@ -23,7 +23,17 @@ export interface WebhookClientConfig {
 }
 
 /** It could not be asked, or gave no answer; the message says why. */
-export class WebhookError extends Error {}
+export class WebhookError extends Error {
+  /** Asked again it may answer. */
+  readonly isTransient: boolean;
+  constructor(message: string, options: { cause?: unknown; isTransient?: boolean } = {}) {
+    super(message, options);
+    this.isTransient = options.isTransient ?? false;
+  }
+}
+
+// Upstream: webhook.WithExponentialBackoff, in its default.
+const [maxTries, firstDelayMs, delayFactor] = [5, 500, 1.5];
 
 const maxAnswerBytes = 16 * 1024 * 1024;
 const maxSocketsPerHost = 64;
@@ -34,6 +44,18 @@ export class WebhookClient {
 
   constructor(deps: EndpointFinder & { clock: Clock }) {
     this.#deps = deps;
+  }
+
+  /** The same, again where that may help. */
+  async postPatiently(config: WebhookClientConfig, timeoutSeconds: number, value: object): Promise<unknown> {
+    for (let tries = 1, delayMs = firstDelayMs; ; tries++, delayMs *= delayFactor) {
+      try {
+        return await this.post(config, timeoutSeconds, value);
+      } catch (err) {
+        if (!(err instanceof WebhookError && err.isTransient) || tries === maxTries) throw err;
+        await this.#deps.clock.sleep(delayMs);
+      }
+    }
   }
 
   /** Posts a value and gives the answer's. Throws WebhookError. */
@@ -66,10 +88,13 @@ export class WebhookClient {
       });
       return readAnswer(code, text);
     } catch (err) {
-      if (err instanceof AnswerError || err instanceof TooLargeError)
-        throw new WebhookError(err.message, { cause: err });
+      if (err instanceof AnswerError || err instanceof TooLargeError) {
+        const isTransient = err instanceof AnswerError && transientCodes.has(err.code);
+        throw new WebhookError(err.message, { cause: err, isTransient });
+      }
       const why = abort.signal.aborted ? 'context deadline exceeded' : describeFailure(err, url);
-      throw new WebhookError(`Post ${JSON.stringify(shown)}: ${why}`, { cause: err });
+      const isTransient = err instanceof Error && 'code' in err && err.code === 'ECONNRESET';
+      throw new WebhookError(`Post ${JSON.stringify(shown)}: ${why}`, { cause: err, isTransient });
     } finally {
       timer.cancel();
     }
@@ -123,7 +148,15 @@ function textOf({ url, service }: WebhookClientConfig, timeoutSeconds: number): 
 }
 
 /** What came back is no answer to use. */
-class AnswerError extends Error {}
+const transientCodes = new Set([429, 500, 504]);
+
+class AnswerError extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
 
 function readAnswer(code: number, text: string): unknown {
   let value: unknown;
@@ -131,14 +164,15 @@ function readAnswer(code: number, text: string): unknown {
     value = readJson(text).value;
   } catch (err) {
     if (!(err instanceof TextError)) throw err;
-    if (code === 200) throw new AnswerError(`couldn't get version/kind; json parse error: ${err.message}`);
+    if (code === 200) throw new AnswerError(code, `couldn't get version/kind; json parse error: ${err.message}`);
   }
   if (code === 200) return value;
-  if (isObject(value) && value.kind === 'Status' && value.message) throw new AnswerError(String(value.message));
-  if (code === 404) throw new AnswerError('the server could not find the requested resource');
+  if (isObject(value) && value.kind === 'Status' && value.message) throw new AnswerError(code, String(value.message));
+  if (code === 404) throw new AnswerError(code, 'the server could not find the requested resource');
   const shown = JSON.stringify(text.slice(0, 2048));
-  if (code >= 500) throw new AnswerError(`an error on the server (${shown}) has prevented the request from succeeding`);
-  throw new AnswerError(`the server rejected our request for an unknown reason`);
+  if (code >= 500)
+    throw new AnswerError(code, `an error on the server (${shown}) has prevented the request from succeeding`);
+  throw new AnswerError(code, `the server rejected our request for an unknown reason`);
 }
 
 /** What went wrong on the way. */

@@ -1,7 +1,8 @@
 // Validation of access reviews. Upstream: pkg/apis/authorization/validation.
-import { type FieldError, invalid } from '../../machinery/field-error.ts';
+import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { ObjectMeta } from '../../machinery/metadata.ts';
+import { validateLabelRequirement, validateOperands } from '../meta/checks.ts';
 import type { NonResourceAttributes, ResourceAttributes } from './access-attributes.ts';
 
 interface Question {
@@ -22,7 +23,39 @@ function validateQuestion({ resourceAttributes, nonResourceAttributes }: Questio
   if (!resourceAttributes && !nonResourceAttributes) {
     return [invalid(path, null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified')];
   }
-  return [];
+  const { fieldSelector, labelSelector } = resourceAttributes ?? {};
+  return [
+    ...validateSelector(fieldSelector, `${path}.fieldSelector`, (requirement, at) => [
+      ...(requirement.key === '' ? [required(`${at}.key`, 'must be specified')] : []),
+      ...(validateOperands(requirement, at) ?? []),
+    ]),
+    ...validateSelector(labelSelector, `${path}.labelSelector`, (requirement, at) => [
+      ...(validateOperands(requirement, at) ?? []),
+      ...validateLabelRequirement(requirement.key, requirement.values, at),
+    ]),
+  ];
+}
+
+interface Requirement {
+  key: string;
+  operator: string;
+  values?: string[];
+}
+
+// Of operators that are not known yet newer clients may ask.
+function validateSelector(
+  selector: { rawSelector?: string; requirements?: Requirement[] } | undefined,
+  path: string,
+  validate: (requirement: Requirement, path: string) => FieldError[],
+): FieldError[] {
+  if (!selector) return [];
+  const { rawSelector, requirements = [] } = selector;
+  const errors: FieldError[] = [];
+  if (rawSelector && requirements.length > 0)
+    errors.push(invalid(`${path}.rawSelector`, rawSelector, 'may not specified at the same time as requirements'));
+  if (!rawSelector && requirements.length === 0)
+    errors.push(required(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`));
+  return [...errors, ...requirements.flatMap((requirement, i) => validate(requirement, `${path}.requirements[${i}]`))];
 }
 
 function validateEmptyMetadata(metadata: ObjectMeta): FieldError[] {

@@ -114,19 +114,32 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
   const errors = validateLabels(selector.matchLabels, `${path}.matchLabels`);
   for (const [i, { key, operator, values }] of (selector.matchExpressions ?? []).entries()) {
     const at = `${path}.matchExpressions[${i}]`;
-    if (operator === 'In' || operator === 'NotIn') {
-      if (!values?.length) errors.push(required(`${at}.values`, inNeedsValuesText));
-    } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-      if (values?.length) errors.push(forbidden(`${at}.values`, existsForbidsValuesText));
-    } else {
-      errors.push(invalid(`${at}.operator`, operator, unknownOperatorText));
-    }
-    append(errors, validateQualifiedName(key, `${at}.key`));
-    for (const [j, value] of (values ?? []).entries()) {
-      append(errors, validateWith(checkLabelValue, value, `${at}.values[${j}]`));
-    }
+    append(
+      errors,
+      validateOperands({ operator, values }, at) ?? [invalid(`${at}.operator`, operator, unknownOperatorText)],
+    );
+    append(errors, validateLabelRequirement(key, values, at));
   }
   return errors;
+}
+
+/** What a condition compares with; undefined for an operator that is none. */
+export function validateOperands(
+  { operator, values }: { operator: string; values?: readonly string[] | undefined },
+  path: string,
+): FieldError[] | undefined {
+  if (operator === 'In' || operator === 'NotIn') {
+    return values?.length ? [] : [required(`${path}.values`, inNeedsValuesText)];
+  }
+  if (operator !== 'Exists' && operator !== 'DoesNotExist') return undefined;
+  return values?.length ? [forbidden(`${path}.values`, existsForbidsValuesText)] : [];
+}
+
+export function validateLabelRequirement(key: string, values: readonly string[] = [], path: string): FieldError[] {
+  return [
+    ...validateQualifiedName(key, `${path}.key`),
+    ...values.flatMap((value, i) => validateWith(checkLabelValue, value, `${path}.values[${i}]`)),
+  ];
 }
 
 /** Whether it selects nothing in particular: absent or without conditions. */

@@ -5,7 +5,7 @@ import { peerNameOf } from '../../machinery/peer-certificate.ts';
 import { type Authenticator, CredentialsError } from './authenticator.ts';
 import { authenticated, credentialIdKey, type UserInfo } from './user.ts';
 
-type Finding = { user: UserInfo; notAfterMs: number } | 'none' | 'untrusted';
+type Finding = { user: UserInfo; notAfterMs: number } | 'none' | 'untrusted' | 'ambiguous';
 
 const findings = new WeakMap<TLSSocket, Finding>();
 
@@ -22,6 +22,7 @@ export function clientCertificates(
       const found = socket ? findingOf(socket, isOurs) : 'none';
       // What is not trusted does not forbid a token that is.
       if (found === 'untrusted') throw new CredentialsError('x509: certificate signed by unknown authority');
+      if (found === 'ambiguous') throw new CredentialsError('x509: expected one UID of the subject');
       if (found === 'none') return undefined;
       onUse?.(found.notAfterMs);
       return found.user;
@@ -42,8 +43,10 @@ function readCertificate(socket: TLSSocket, isOurs: (socket: TLSSocket) => boole
   const name = peerNameOf(socket);
   if (!name) return 'none';
   if (!socket.authorized || !isOurs(socket)) return 'untrusted';
-  const { commonName: username, organizations: groups, digest, notAfterMs } = name;
+  const { commonName: username, organizations: groups, uids, digest, notAfterMs } = name;
   if (!username) return 'none';
+  const [uid] = uids;
+  if (uids.length > 1 || uid === '') return 'ambiguous';
   const extra = digest ? { extra: { [credentialIdKey]: [`X509SHA256=${digest}`] } } : {};
-  return { user: authenticated({ username, groups, ...extra }), notAfterMs };
+  return { user: authenticated({ username, ...(uid && { uid }), groups, ...extra }), notAfterMs };
 }

@@ -1,5 +1,7 @@
 // What is to be authorized, and the answer.
 import { forbiddenError, StatusError } from '../../machinery/errors.ts';
+import { parseFieldSelector } from '../../machinery/fields.ts';
+import { parseLabelSelector, type SelectorOperator } from '../../machinery/labels.ts';
 import type { UserInfo } from '../authn/user.ts';
 
 export interface Attributes {
@@ -14,8 +16,9 @@ export interface Attributes {
   name: string;
   /** Of non-resource requests. */
   path: string;
-  /** Of lists and watches, as it was sent. */
+  /** Selectors of the request, in text form, as they were sent. */
   fieldSelector?: string;
+  labelSelector?: string;
 }
 
 /** What an authorizer says. Neither allowed nor denied is no opinion: the next one is asked. */
@@ -89,6 +92,41 @@ export function authorizeInOrder(modes: readonly AuthorizationMode[]): Authorize
 export function joinErrors(errors: readonly string[]): string {
   const all = [...new Set(errors)];
   return all.length === 1 ? all[0]! : `[${all.join(', ')}]`;
+}
+
+const operators: Partial<Record<SelectorOperator, string>> = {
+  '=': 'In',
+  '==': 'In',
+  in: 'In',
+  '!=': 'NotIn',
+  notin: 'NotIn',
+  exists: 'Exists',
+  '!': 'DoesNotExist',
+};
+
+/** The selectors as a SubjectAccessReview has them. Of what cannot be read nothing: more is asked for then. */
+export function selectorAttributes({ fieldSelector = '', labelSelector = '' }: Attributes) {
+  const fields = readable(() => parseFieldSelector(fieldSelector)).map(({ field: key, operator, value }) => ({
+    key,
+    operator: operator === '=' ? 'In' : 'NotIn',
+    values: [value],
+  }));
+  const labels = readable(() => parseLabelSelector(labelSelector)).flatMap(({ key, operator, values }) => {
+    const known = operators[operator];
+    return known ? [{ key, operator: known, ...(values.length > 0 && { values }) }] : [];
+  });
+  return {
+    ...(fields.length > 0 && { fieldSelector: { requirements: fields } }),
+    ...(labels.length > 0 && { labelSelector: { requirements: labels } }),
+  };
+}
+
+function readable<T>(read: () => readonly T[]): readonly T[] {
+  try {
+    return read();
+  } catch {
+    return [];
+  }
 }
 
 /** The sentence of a 403. */

@@ -4,10 +4,17 @@ import { type DeclType, decl } from '../../machinery/cel/decl-type.ts';
 import { kubernetesEnv } from '../../machinery/cel/kubernetes-env.ts';
 import { formatType } from '../../machinery/cel/types.ts';
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
-import type { Attributes } from './attributes.ts';
+import { type Attributes, selectorAttributes } from './attributes.ts';
 
 const text = decl.string();
 const fields = (name: string, table: Record<string, DeclType>) => decl.object(name, () => Object.entries(table));
+const requirements = (of: string) =>
+  fields(`kubernetes.${of}SelectorAttributes`, {
+    rawSelector: text,
+    requirements: decl.list(
+      fields('kubernetes.SelectorRequirement', { key: text, operator: text, values: decl.list(text) }),
+    ),
+  });
 const resourceAttributes = fields('kubernetes.ResourceAttributes', {
   namespace: text,
   verb: text,
@@ -16,6 +23,8 @@ const resourceAttributes = fields('kubernetes.ResourceAttributes', {
   resource: text,
   subresource: text,
   name: text,
+  fieldSelector: requirements('Field'),
+  labelSelector: requirements('Label'),
 });
 
 /** The spec of a SubjectAccessReview. */
@@ -37,13 +46,15 @@ export function checkCondition(expression: string, path: string): FieldError[] {
 }
 
 /** The request as expressions see it: fields that are empty are there. */
-function specOf({ user, isResource, verb, path, ...attributes }: Attributes): object {
+function specOf(asked: Attributes): object {
+  const { user, isResource, verb, path, ...attributes } = asked;
   const { namespace, group, version, resource: kind, subresource, name } = attributes;
-  const asked = isResource
-    ? { resourceAttributes: { namespace, verb, group, version, resource: kind, subresource, name } }
+  const named = { namespace, verb, group, version, resource: kind, subresource, name };
+  const what = isResource
+    ? { resourceAttributes: { ...named, ...selectorAttributes(asked) } }
     : { nonResourceAttributes: { path, verb } };
   const { username, uid = '', groups, extra = {} } = user;
-  return { ...asked, user: username, uid, groups: [...groups], extra };
+  return { ...what, user: username, uid, groups: [...groups], extra };
 }
 
 /** Whether all hold for a request; a text says why that cannot be told. One that does not hold decides. */

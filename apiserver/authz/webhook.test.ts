@@ -50,6 +50,38 @@ describe('the webhook of rights', () => {
     assert.deepEqual([group, version, kind], ['authorization.k8s.io', 'v1', 'SubjectAccessReview']);
   });
 
+  test('is told of selectors, as far as they can be read', async () => {
+    const { asked, authorizer } = start(() => ({ allowed: true }));
+    const of = (fieldSelector: string, labelSelector: string) =>
+      authorizer.authorize({ ...attributes('/api/v1/pods'), fieldSelector, labelSelector });
+    await of('spec.nodeName=n1,status.phase!=Running', 'a=b,c notin (d,e),f,!g,h>1');
+    await of('nonsense', 'a=b=c');
+    const what = { verb: 'list', version: 'v1', resource: 'pods' };
+    assert.deepEqual(
+      asked.map(({ spec }) => (spec as { resourceAttributes: object }).resourceAttributes),
+      [
+        {
+          ...what,
+          fieldSelector: {
+            requirements: [
+              { key: 'spec.nodeName', operator: 'In', values: ['n1'] },
+              { key: 'status.phase', operator: 'NotIn', values: ['Running'] },
+            ],
+          },
+          labelSelector: {
+            requirements: [
+              { key: 'a', operator: 'In', values: ['b'] },
+              { key: 'c', operator: 'NotIn', values: ['d', 'e'] },
+              { key: 'f', operator: 'Exists' },
+              { key: 'g', operator: 'DoesNotExist' },
+            ],
+          },
+        },
+        what,
+      ],
+    );
+  });
+
   test('in the older version groups have another name', async () => {
     const { asked, authorizer } = start(() => ({ allowed: true }), 'v1beta1');
     await authorizer.authorize(attributes('/metrics'));

@@ -5,7 +5,7 @@ import { AnswerCache } from '../../machinery/answer-cache.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { AskReview, ReviewVersion } from '../review-webhook.ts';
 import { WebhookError } from '../webhook-client.ts';
-import type { Attributes, AuthorizationMode, Decision } from './attributes.ts';
+import { type Attributes, type AuthorizationMode, type Decision, selectorAttributes } from './attributes.ts';
 
 export interface WebhookAuthorizerOptions {
   ask: AskReview;
@@ -65,15 +65,10 @@ function specOf(attributes: Attributes, version: ReviewVersion): object {
   const groups = version === 'v1' ? { groups: user.groups } : { group: user.groups };
   const asked = isResource
     ? {
-        resourceAttributes: filled({
-          namespace,
-          verb,
-          group,
-          version: attributes.version,
-          resource,
-          subresource,
-          name,
-        }),
+        resourceAttributes: {
+          ...filled({ namespace, verb, group, version: attributes.version, resource, subresource, name }),
+          ...selectorAttributes(attributes),
+        },
       }
     : { nonResourceAttributes: filled({ path, verb }) };
   return {

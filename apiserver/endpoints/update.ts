@@ -6,6 +6,7 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { createObject } from '../registry/create.ts';
 import { keepOwnersOnce } from '../registry/owners.ts';
+import { placeIn } from '../registry/prepare.ts';
 import { uidConflict, updateObject } from '../registry/update.ts';
 import { storageKey } from '../storage/stored-object.ts';
 import { breathe } from '../turns.ts';
@@ -43,10 +44,7 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
 /** The object must be the one that the URL names. */
 export function checkTarget(draft: KubeObject, target: { namespace: string; name: string }): void {
   const meta = draft.metadata;
-  if (!target.namespace) delete meta.namespace;
-  else if (!meta.namespace) meta.namespace = target.namespace;
-  else if (meta.namespace !== target.namespace)
-    throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
+  placeIn(meta, target.namespace);
   if (!meta.name) {
     const what = `the name of the object (${target.name} based on URL) was undeterminable`;
     throw badRequestError(`${what}: name must be provided`);

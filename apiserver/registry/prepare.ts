@@ -28,6 +28,14 @@ export function versionNamed({ resourceVersion = '' }: ObjectMeta): bigint | Sta
   return new StatusError(500, '', `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: ${why}`);
 }
 
+/** An object is in the namespace of its URL, '': in none. One that it names must be that. */
+export function placeIn(meta: ObjectMeta, namespace: string): void {
+  if (namespace === '') delete meta.namespace;
+  else if (meta.namespace && meta.namespace !== namespace) {
+    throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
+  } else meta.namespace = namespace;
+}
+
 /** Fills in name, namespace and identity of a new object, before admission sees it. Changes the draft. */
 export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string, deps: PrepareDeps): void {
   const meta = draft.metadata;
@@ -36,14 +44,7 @@ export function prepareIdentity(kind: Kind, draft: KubeObject, namespace: string
   if (typeof version === 'bigint' && version !== 0n) {
     throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
   }
-  if (kind.namespaced) {
-    if (meta.namespace && meta.namespace !== namespace) {
-      throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
-    }
-    meta.namespace = namespace;
-  } else {
-    delete meta.namespace;
-  }
+  placeIn(meta, kind.namespaced ? namespace : '');
   if (!meta.name && meta.generateName) {
     meta.name = `${meta.generateName.slice(0, maxGeneratedNameBase)}${randomSuffix(deps.random)}`;
   }

@@ -1,8 +1,9 @@
 // The kinds that are questions: answered at once from authentication and authorization, never stored.
 // https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 
-import type { SubjectAccessReviewSpec } from '../../api/authorization/access-attributes.ts';
-import { badRequestError } from '../../machinery/errors.ts';
+import type { ResourceAttributes, SubjectAccessReviewSpec } from '../../api/authorization/access-attributes.ts';
+import { badRequestError, invalidError } from '../../machinery/errors.ts';
+import { formatLabelSelector } from '../../machinery/labels.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { CredentialsError } from '../authn/authenticator.ts';
 import type { UserInfo } from '../authn/user.ts';
@@ -11,6 +12,7 @@ import { parseBody } from '../endpoints/body.ts';
 import { decodeObject } from '../endpoints/decode-object.ts';
 import type { Answer, ApiRequest } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
+import { placeIn } from '../registry/prepare.ts';
 import { bindPod } from '../subresources/binding.ts';
 import type { SubresourceContext } from '../subresources/handler.ts';
 
@@ -18,7 +20,7 @@ export type ReviewHandler = (context: SubresourceContext, request: ApiRequest) =
 
 type Compute = (context: SubresourceContext, request: ApiRequest, review: any) => object | Promise<object>;
 
-/** A review that answers with itself and a status. */
+/** A review that answers with itself and a status. What is wrong with it is told of without its kind, as upstream does. */
 function review(compute: Compute): ReviewHandler {
   return async (context, request) => {
     const options = readWriteOptions(request, 'CreateOptions');
@@ -27,40 +29,44 @@ function review(compute: Compute): ReviewHandler {
       schema: request.version.schema,
     });
     const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+    placeIn(draft.metadata, request.info.namespace);
+    const errors = request.kind.validate?.(draft) ?? [];
+    if (errors.length > 0) throw invalidError({ group: request.kind.group, kind: '' }, '', errors);
     const status = await compute(context, request, draft);
     const { kind, apiVersion, metadata, ...rest } = draft;
-    const stamped = { ...metadata, creationTimestamp: timestamp(context.clock.now()) };
-    return { type: 'value', value: { kind, apiVersion, metadata: stamped, ...rest, status }, code: 201, warnings };
+    return { type: 'value', value: { kind, apiVersion, metadata, ...rest, status }, code: 201, warnings };
   };
 }
 
-interface AccessSpec {
-  resourceAttributes?: {
-    namespace?: string;
-    verb?: string;
-    group?: string;
-    version?: string;
-    resource?: string;
-    subresource?: string;
-    name?: string;
-  };
-  nonResourceAttributes?: { path?: string; verb?: string };
+type AccessSpec = Pick<SubjectAccessReviewSpec, 'resourceAttributes' | 'nonResourceAttributes'>;
+
+function attributesOf({ resourceAttributes, nonResourceAttributes }: AccessSpec, user: UserInfo): Attributes {
+  const {
+    namespace = '',
+    verb = '',
+    group = '',
+    version = '',
+    resource = '',
+    subresource = '',
+    name = '',
+  } = resourceAttributes ?? {};
+  const { path = '', verb: pathVerb = '' } = nonResourceAttributes ?? {};
+  const what = { namespace, group, version, resource, subresource, name, path };
+  const isResource = resourceAttributes !== undefined;
+  return { user, verb: isResource ? verb : pathVerb, isResource, ...what, ...selectorsOf(resourceAttributes ?? {}) };
 }
 
-function attributesOf(spec: AccessSpec, user: UserInfo): Attributes {
-  const { resourceAttributes: r, nonResourceAttributes: n } = spec;
-  if (!r === !n) throw badRequestError('exactly one of nonResourceAttributes or resourceAttributes must be specified');
+/** Both in text form. What is not understood is left out: what is asked for then is more. */
+function selectorsOf({ fieldSelector, labelSelector }: ResourceAttributes) {
+  const fields = (fieldSelector?.requirements ?? []).flatMap(({ key, operator, values = [] }) => {
+    const sign = operator === 'In' ? '=' : operator === 'NotIn' ? '!=' : undefined;
+    return sign && values.length === 1 ? [`${key}${sign}${values[0]!.replace(/[\\,=]/g, '\\$&')}`] : [];
+  });
+  const known = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
+  const matchExpressions = labelSelector?.requirements?.filter(({ operator }) => known.includes(operator)) ?? [];
   return {
-    user,
-    verb: r?.verb ?? n?.verb ?? '',
-    isResource: r !== undefined,
-    group: r?.group ?? '',
-    version: r?.version ?? '',
-    resource: r?.resource ?? '',
-    subresource: r?.subresource ?? '',
-    namespace: r?.namespace ?? '',
-    name: r?.name ?? '',
-    path: n?.path ?? '',
+    fieldSelector: fieldSelector?.rawSelector || fields.join(','),
+    labelSelector: labelSelector?.rawSelector || formatLabelSelector({ matchExpressions }),
   };
 }
 
@@ -83,20 +89,7 @@ function userAsked({ user, uid, groups, extra }: SubjectAccessReviewSpec): UserI
 }
 
 const access = review(async (context, _request, { spec }) => {
-  const user = userAsked(spec);
-  if (!user.username && user.groups.length === 0)
-    throw badRequestError('at least one of user or group must be specified');
-  return accessStatus(await context.authorizer.authorize(attributesOf(spec, user)));
-});
-
-const localAccess = review(async (context, request, { spec }) => {
-  const { namespace } = request.info;
-  const user = userAsked(spec);
-  const attributes = attributesOf(spec, user);
-  if (attributes.namespace !== '' && attributes.namespace !== namespace) {
-    throw badRequestError(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
-  }
-  return accessStatus(await context.authorizer.authorize({ ...attributes, namespace }));
+  return accessStatus(await context.authorizer.authorize(attributesOf(spec, userAsked(spec))));
 });
 
 const selfRules = review((context, request, { spec }) => {
@@ -125,10 +118,13 @@ function userInfoOf(user: UserInfo): object {
   return { username, ...(uid ? { uid } : {}), groups, ...(extra && Object.keys(extra).length > 0 ? { extra } : {}) };
 }
 
-const self = review((_context, request) => ({ userInfo: userInfoOf(request.user) }));
+const self = review((context, request, { metadata }) => {
+  metadata.creationTimestamp = timestamp(context.clock.now());
+  return { userInfo: userInfoOf(request.user) };
+});
 
 const token = review(async (context, _request, { spec }) => {
-  if (!spec.token) return { user: {}, error: 'no token specified' };
+  if (!spec.token) throw badRequestError('token is required for TokenReview in authentication');
   try {
     const { user, audiences } = await context.authenticator.review(spec.token, spec.audiences ?? []);
     return { authenticated: true, user: userInfoOf(user), audiences };
@@ -142,7 +138,7 @@ const token = review(async (context, _request, { spec }) => {
 export const reviews: Readonly<Record<string, ReviewHandler>> = {
   'authorization.k8s.io/selfsubjectaccessreviews': selfAccess,
   'authorization.k8s.io/subjectaccessreviews': access,
-  'authorization.k8s.io/localsubjectaccessreviews': localAccess,
+  'authorization.k8s.io/localsubjectaccessreviews': access,
   'authorization.k8s.io/selfsubjectrulesreviews': selfRules,
   'authentication.k8s.io/selfsubjectreviews': self,
   'authentication.k8s.io/tokenreviews': token,
