@@ -36,7 +36,7 @@ import { widthOf } from './fairness/width.ts';
 import { sizeOf, wholeOf } from './http/body.ts';
 import { compress } from './http/compress.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
-import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
+import { listTypes, matchRoute, negotiate, negotiateError, types, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
 import { noBody } from './http/request-body.ts';
 import { type IncludeObject, readIncludeObject } from './http/table.ts';
@@ -301,6 +301,8 @@ export class ApiServer {
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
       if (!found) throw this.#unknownPath(info);
+      if (this.#isRouted(info.path))
+        matchRoute(one(front.headers.accept), info.path === '/version' ? jsonAlone : types);
       return compress(front, found);
     }
     if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
@@ -423,6 +425,7 @@ function whenOver(raw: FrontRequest['raw'], tell: (code: number) => void): void 
   else raw.once('close', () => tell(codeOf(raw)));
 }
 
+const jsonAlone = ['application/json'];
 const plainForm = {
   media: negotiate('application/json', { table: false, protobuf: false }),
   include: 'Metadata',
@@ -463,7 +466,9 @@ function toStatusError(err: unknown, context: SubresourceContext, info: RequestI
 }
 
 /** The form in which the client wants the answer; throws StatusError where there is none. */
-function formOf({ kind, version, query }: ApiRequest, front: RequestHead) {
+function formOf({ kind, version, query, info }: ApiRequest, front: RequestHead) {
+  const isList = info.verb === 'list' || info.verb === 'watch';
+  if (!kind.isCustom) matchRoute(one(front.headers.accept), isList ? listTypes : types);
   // What is asked for anew each time may have columns as well.
   const has = { table: kind.stored || kind.columns !== undefined, protobuf: hasFieldNumbers(typeNameOf(version)) };
   const media = negotiate(one(front.headers.accept), has);
@@ -490,8 +495,19 @@ function pathOf(url: string): string {
 }
 
 const noQuery = new URLSearchParams();
+const strayInQuery = /;|%(?![0-9a-f]{2})/i;
 
+/** Go's reading: pairs with a semicolon or a stray `%` are left out. */
 function queryOf(url: string): URLSearchParams {
   const at = url.indexOf('?');
-  return at < 0 ? noQuery : new URLSearchParams(url.slice(at + 1));
+  if (at < 0) return noQuery;
+  const pairs = url.slice(at + 1);
+  return new URLSearchParams(
+    strayInQuery.test(pairs)
+      ? pairs
+          .split('&')
+          .filter((pair) => !strayInQuery.test(pair))
+          .join('&')
+      : pairs,
+  );
 }

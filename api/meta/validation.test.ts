@@ -20,7 +20,7 @@ test('validateObjectMeta finds what is wrong and nothing else', () => {
   );
   assert.match(
     check({ labels: { 'a/b/c': '' } }).join(),
-    /a qualified name must consist of .* optional DNS subdomain prefix/,
+    /a valid label key must consist of .* optional DNS subdomain prefix/,
   );
   assert.deepEqual(check({ ownerReferences: [{ ...owner, uid: '' }] }), [
     'metadata.ownerReferences.uid: Invalid value: "": must not be empty',
