@@ -5,11 +5,13 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { checkPathSegment } from '../api/meta/validation.ts';
 import {
   badRequestError,
   earlyPathError,
   forbiddenError,
   internalError,
+  notFoundError,
   PageNotFoundError,
   StatusError,
   unavailableError,
@@ -49,7 +51,7 @@ import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { refusedVerb } from './registry/refused-verb.ts';
 import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
-import { parseRequestInfo, type RequestInfo } from './request-info.ts';
+import { pathOf, queryOf, type RequestInfo, requestInfoOf } from './request-info.ts';
 import type { RequestCount, RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
 import type { Subresource, SubresourceContext } from './subresources/handler.ts';
@@ -138,7 +140,7 @@ export class ApiServer {
 
   /** Answers a request, or takes it over (watches, streams) and returns undefined. Never throws. */
   async request(front: FrontRequest): Promise<FrontResponse | undefined> {
-    const info = requestInfoOf(front);
+    const info = requestInfoOf(front.method, front.url);
     const auditId = one(front.headers['audit-id']) || randomUUID();
     const audit = this.#parts.audit?.begin(front, info, auditId);
     const count = this.#parts.metrics.begin(this.#counted(info), front);
@@ -180,7 +182,7 @@ export class ApiServer {
       headers: message.headers,
       socket: message.socket as TLSSocket,
     };
-    const info = requestInfoOf(front);
+    const info = requestInfoOf(front.method, front.url);
     if (asksForWebSocket(message) && !this.#isForwarded(info)) {
       const raw = new WebSocketAnswer({ message, socket, head });
       void this.request({ ...front, body: noBody, raw }).then((response) => response && endInHttp(socket, response));
@@ -307,6 +309,9 @@ export class ApiServer {
     }
     if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
     const request = this.#resolve(front, { info, user, signal });
+    const { deprecation } = request.version;
+    // Whatever is answered.
+    if (deprecation) front.raw.setHeader?.('warning', warningHeaders([deprecation]));
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
     request.auditAnnotations = front.audit?.annotations;
     if (front.audit?.wantsRequest) front.audit.received(auditedBody(request));
@@ -350,8 +355,13 @@ export class ApiServer {
     if (!served) throw this.#unknownPath(info);
     const { kind, version } = served;
     if (version.deprecation) this.#parts.metrics.deprecated(this.#counted(info));
-    if (kind.namespaced && !info.namespace && info.name) throw unknownPathError();
-    if (!kind.namespaced && info.namespace && info.resource !== 'namespaces') throw unknownPathError();
+    const inNamespace = kind.namespaced === (info.namespace !== '') || info.resource === 'namespaces';
+    const isOfAll = kind.namespaced && ['list', 'watch'].includes(info.verb);
+    if (kind.isCustom && !inNamespace && !isOfAll) throw new PageNotFoundError();
+    if (!inNamespace && (info.namespace || info.name)) throw unknownPathError();
+    const complaints = checkPathSegment(info.name);
+    if (complaints.length > 0)
+      throw badRequestError(`Name parameter invalid: ${JSON.stringify(info.name)}: ${complaints.join(';')}`);
     return {
       info: kind.namespaced ? info : { ...info, namespace: '' },
       kind,
@@ -380,6 +390,7 @@ export class ApiServer {
       throw refusedVerb(kind, info.verb);
     }
     if (info.verb === 'watch') {
+      if (front.method !== 'GET' && !kind.isCustom) throw refusedVerb(kind, info.verb);
       const onEvent = this.#parts.metrics.watched(info);
       await serveWatch(this.#context, request, { front, open: this.#watches, onEvent });
       return undefined;
@@ -390,7 +401,8 @@ export class ApiServer {
   async #subresource(request: ApiRequest): Promise<Subresource> {
     const { kind, info } = request;
     const handler = this.#handlerOf(kind, info.subresource);
-    if (!handler) throw unknownPathError();
+    if (!handler)
+      throw kind.isCustom ? notFoundError({ group: kind.group, resource: kind.plural }, info.name) : unknownPathError();
     // What was authorized is the verb: a handler that acts must not be reached by another one.
     const verbs = kind.subresources.custom?.find((s) => s.name === info.subresource)?.verbs;
     if (verbs && !handler.takesEveryMethod && !(verbs as readonly string[]).includes(info.verb)) {
@@ -447,10 +459,6 @@ function fitsPath({ kind, info }: ApiRequest): boolean {
   return verb === 'list' || !kind.namespaced || namespace !== '';
 }
 
-function requestInfoOf(front: RequestHead): RequestInfo {
-  return parseRequestInfo(front.method, pathOf(front.url), queryOf(front.url));
-}
-
 function denied(attributes: Attributes, reason: string): StatusError {
   const { group, resource, name, isResource } = attributes;
   const why = `${describeDenial(attributes)}${reason === '' ? '' : `: ${reason}`}`;
@@ -487,27 +495,4 @@ function errorResponse(err: StatusError, auditId: string, front: RequestHead): F
   const headers: Record<string, string> = { 'content-type': contentType, 'audit-id': auditId };
   if (err.details?.retryAfterSeconds) headers['retry-after'] = String(err.details.retryAfterSeconds);
   return { code: err.code, headers, body };
-}
-
-function pathOf(url: string): string {
-  const at = url.indexOf('?');
-  return at < 0 ? url : url.slice(0, at);
-}
-
-const noQuery = new URLSearchParams();
-const strayInQuery = /;|%(?![0-9a-f]{2})/i;
-
-/** Go's reading: pairs with a semicolon or a stray `%` are left out. */
-function queryOf(url: string): URLSearchParams {
-  const at = url.indexOf('?');
-  if (at < 0) return noQuery;
-  const pairs = url.slice(at + 1);
-  return new URLSearchParams(
-    strayInQuery.test(pairs)
-      ? pairs
-          .split('&')
-          .filter((pair) => !strayInQuery.test(pair))
-          .join('&')
-      : pairs,
-  );
 }

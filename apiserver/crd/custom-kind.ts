@@ -7,7 +7,7 @@ import type {
   CustomResourceDefinitionVersion,
 } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import { formatAge } from '../../machinery/duration.ts';
-import { detached, jsonEqual, writeJson } from '../../machinery/json.ts';
+import { canonicalJson, detached, jsonEqual, writeJson } from '../../machinery/json.ts';
 import { type Column, clientMetadata, defineKind, type Kind, type ScaleSubresource } from '../../machinery/kind.ts';
 import { compareVersions } from '../../machinery/kube-version.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -215,6 +215,6 @@ function cellOf(type: string, value: unknown, nowMs: number): string | number | 
       if (typeof value !== 'string') return null;
       return Number.isNaN(Date.parse(value)) ? '<invalid>' : formatAge(value, nowMs);
     default:
-      return typeof value === 'string' ? value : writeJson(value);
+      return typeof value === 'string' ? value : canonicalJson(value);
   }
 }

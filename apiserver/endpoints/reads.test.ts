@@ -238,6 +238,15 @@ describe('watches', () => {
     assert.deepEqual(await watch(api, `resourceVersion=${etcd.revision}`), []);
   });
 
+  test('a version that is still to come is waited for, and nothing before it told', async () => {
+    const api = await withConfigMaps('a');
+    const told = await watch(api, `resourceVersion=${api.context.store.cache.position + 1}&allowWatchBookmarks=true`);
+    await api.clock.advance(60_000);
+    await change(api, 'a', { x: '1' });
+    await change(api, 'a', { x: '2' });
+    assert.deepEqual(told, ['MODIFIED a']);
+  });
+
   test('an event that one watcher cannot show ends that watch alone', async () => {
     const api = await withConfigMaps('a');
     const { context } = api;

@@ -49,7 +49,7 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
   const { resourceVersion, sendInitialEvents, bookmarks, timeout } = readWatchOptions(query);
   const revision = parseRevision(resourceVersion);
   if (resourceVersion === '') await context.store.cache.waitConsistent();
-  else if (revision > 0) await context.store.cache.waitFor(revision);
+  else if (sendInitialEvents) await context.store.cache.waitFor(revision);
   const fromState = sendInitialEvents ?? revision === 0;
   const spread = minTimeoutMs * (1 + context.random.next());
   const namespacePart = kind.namespaced && info.namespace ? `${info.namespace}/` : '';
@@ -78,6 +78,8 @@ export function startWatch(
 ): () => void {
   const { kind, prefix } = watch;
   const { matches } = watch.selection;
+  // What a client has seen elsewhere may not have come here yet.
+  const { after = 0 } = watch;
   // A kind whose columns or conversion fail on an object ends the watch that asked for them, and nothing else: this
   // runs inside the one watch of etcd that feeds everybody.
   const order = new InOrder(context.clock, (err) => {
@@ -125,14 +127,16 @@ export function startWatch(
   const watcher: CacheWatcher = {
     prefix,
     ...(trigger ? { trigger } : {}),
-    onEvent: (event) => order.run(deliverEvent, event),
+    onEvent: (event) => {
+      if (event.revision > after) order.run(deliverEvent, event);
+    },
     flush: () => order.run(flush),
     onReset: () => sink.expired('the watch cache was reset: list again'),
   };
   cache.watchers.add(watcher);
   const bookmark = () => {
     const { position } = context.store.cache;
-    order.run(() => sink.bookmark(position, false));
+    if (position >= after) order.run(() => sink.bookmark(position, false));
   };
   const timers: Timer[] = [];
   if (watch.bookmarks) {

@@ -29,7 +29,7 @@ export interface RawResponse extends Writable {
   writeHead(code: number, headers?: Record<string, string>): unknown;
   flushHeaders?(): void;
   /** Goes with the head, whoever writes it. */
-  setHeader?(name: string, value: string): unknown;
+  setHeader?(name: string, value: string | string[]): unknown;
   readonly statusCode?: number;
 }
 
