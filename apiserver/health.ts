@@ -89,7 +89,7 @@ export async function serveHealth(
   const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(path) ?? [];
   if (endpoint === undefined) return undefined;
   const all = checks[endpoint as Endpoint];
-  if (name && !all.includes(name)) return undefined;
+  if (name !== undefined && !all.includes(name)) return undefined;
   const query = new URLSearchParams(request.url.split('?')[1] ?? '');
   const excluded = new Set(query.getAll('exclude').filter((x) => x !== ''));
   const wanted = name ? [name] : all.filter((check) => !excluded.has(check));

@@ -131,12 +131,14 @@ function* renderList(list: ListAnswer, context: RenderContext): Steps<Rendered> 
     const body = yield* joinMessages(type, metadata, messages);
     return { code: 200, contentType: mediaTypeOf.protobuf, body };
   }
+  // Lists of what is defined always say how they go on.
+  const said = kind.isCustom ? { continue: '', ...metadata } : metadata;
   if (media.encoding === 'yaml') {
-    const head = { kind: kind.listKind, apiVersion: apiVersionOf(version), metadata };
+    const head = { kind: kind.listKind, apiVersion: apiVersionOf(version), metadata: said };
     const show = (object: KubeObject) => toVersion(object, kind, version);
     return yield* renderItems(list.items, { head, field: 'items', show }, media);
   }
-  const body = yield* joinList(media.encoding, list.items, metadata, context);
+  const body = yield* joinList(media.encoding, list.items, said, context);
   if (media.encoding === 'protobuf') return { code: 200, contentType: mediaTypeOf.protobuf, body };
   return yield* jsonAnswer(body, 200, media);
 }
