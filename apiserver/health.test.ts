@@ -22,6 +22,7 @@ describe('health', () => {
       for (const path of checkPaths(endpoint)) assert.deepEqual(await ask(path), { code: 200, body: 'ok' });
     }
     assert.equal(await ask('/healthz/x'), undefined);
+    assert.equal(await ask('/livez/'), undefined);
     assert.equal(await ask('/healthzz'), undefined);
   });
 

@@ -71,9 +71,10 @@ async function reasonsOf(
   };
 }
 
+const plain = { 'content-type': 'text/plain; charset=utf-8' };
 const text = (code: number, body: string): FrontResponse => ({
   code,
-  headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+  headers: { ...plain, 'x-content-type-options': 'nosniff' },
   body,
 });
 
@@ -88,13 +89,14 @@ export async function serveHealth(
   const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(path) ?? [];
   if (endpoint === undefined) return undefined;
   const all = checks[endpoint as Endpoint];
-  if (name && !all.includes(name)) return undefined;
+  if (name !== undefined && !all.includes(name)) return undefined;
   const query = new URLSearchParams(request.url.split('?')[1] ?? '');
   const excluded = new Set(query.getAll('exclude').filter((x) => x !== ''));
   const wanted = name ? [name] : all.filter((check) => !excluded.has(check));
   const why = await reasonsOf(endpoint as Endpoint, wanted, readiness);
   const fails = (check: string) => why(check) !== null;
-  if (name) return fails(name) ? text(500, `internal server error: ${why(name)}\n`) : text(200, 'ok');
+  if (name)
+    return fails(name) ? text(500, `internal server error: ${why(name)}\n`) : { code: 200, headers: plain, body: 'ok' };
   const line = (check: string) => {
     if (excluded.has(check)) return `[+]${check} excluded: ok\n`;
     return fails(check) ? `[-]${check} failed: reason withheld\n` : `[+]${check} ok\n`;

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRequestInfo } from './request-info.ts';
+import { requestInfoOf } from './request-info.ts';
 
 // method, path and query; then verb group/version namespace resource/subresource name rest
 const cases: [request: string, want: string][] = [
   ['GET /api/v1/pods', 'list /v1 - pods - -'],
   ['GET /api/v1/pods?watch=true', 'watch /v1 - pods - -'],
   ['GET /api/v1/watch/pods', 'watch /v1 - pods - -'],
+  ['POST /api/v1/watch/namespaces/n/pods', 'watch /v1 n pods - -'],
   ['GET /api/v1/namespaces', 'list /v1 - namespaces - -'],
   ['GET /api/v1/namespaces/n', 'get /v1 n namespaces n -'],
   ['PUT /api/v1/namespaces/n/finalize', 'update /v1 n namespaces/finalize n -'],
@@ -15,6 +16,7 @@ const cases: [request: string, want: string][] = [
   ['HEAD /api/v1/namespaces/n/pods/p', 'get /v1 n pods p -'],
   ['GET /api/v1/namespaces/n/pods/p?watch=1', 'get /v1 n pods p -'],
   ['GET /api/v1/watch/namespaces/n/pods/p', 'watch /v1 n pods p -'],
+  ['GET /api/v1/watch/namespaces/n/pods/p/status', 'watch /v1 n pods/status p -'],
   ['GET /api/v1/namespaces/n/pods/p/log', 'get /v1 n pods/log p -'],
   ['POST /api/v1/namespaces/n/pods/p/exec?command=a', 'create /v1 n pods/exec p -'],
   ['GET /api/v1/namespaces/n/services/s:80/proxy/a/b', 'get /v1 n services/proxy s:80 /a/b'],
@@ -26,6 +28,9 @@ const cases: [request: string, want: string][] = [
   ['GET /api/v1/pods?watch=', 'watch /v1 - pods - -'],
   ['GET /api/v1/pods?watch=False', 'list /v1 - pods - -'],
   ['GET /api/v1/pods?watch=0', 'list /v1 - pods - -'],
+  // Pairs that Go cannot read are none.
+  ['GET /api/v1/pods?watch=1;x', 'list /v1 - pods - -'],
+  ['GET /api/v1/pods?limit=1&watch=%zz', 'list /v1 - pods - -'],
   ['DELETE /api/v1/namespaces/n/pods', 'deletecollection /v1 n pods - -'],
   ['DELETE /api/v1/namespaces/n/pods/p', 'delete /v1 n pods p -'],
   ['PUT /apis/apps/v1/namespaces/n/deployments/d/scale', 'update apps/v1 n deployments/scale d -'],
@@ -43,8 +48,7 @@ const cases: [request: string, want: string][] = [
 for (const [request, want] of cases) {
   test(request, () => {
     const [method = '', url = ''] = request.split(' ');
-    const [path = '', query = ''] = url.split('?');
-    const i = parseRequestInfo(method, path, new URLSearchParams(query));
+    const i = requestInfoOf(method, url);
     const resource = i.subresource ? `${i.resource}/${i.subresource}` : i.resource;
     const parts = [i.verb, `${i.group}/${i.version}`, i.namespace, resource, i.name, i.rest].map((p) => p || '-');
     assert.equal(i.isResource ? parts.join(' ') : `not a resource: ${i.verb} ${i.path}`, want);

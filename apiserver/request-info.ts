@@ -19,6 +19,9 @@ export interface RequestInfo {
   rest: string;
 }
 
+/** What a request line asks for. */
+export const requestInfoOf = (method: string, url: string) => parseRequestInfo(method, pathOf(url), queryOf(url));
+
 const verbOfMethod: Record<string, RequestVerb> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
 // Subresources of namespaces themselves; every other third part is a resource within the namespace.
 const namespaceSubresources = new Set(['status', 'finalize']);
@@ -64,12 +67,10 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   return info;
 }
 
-/** One object is watched by the deprecated prefix alone: its path with `watch=true` reads it. */
+/** One object is watched by the deprecated prefix alone, whatever the method: its path with `watch=true` reads it. */
 function verbOf(method: string, info: RequestInfo, watch: { oldWatch: boolean; asks: boolean }): RequestVerb | string {
-  if (method === 'GET' || method === 'HEAD') {
-    if (info.name === '') return watch.oldWatch || watch.asks ? 'watch' : 'list';
-    return watch.oldWatch && info.subresource === '' ? 'watch' : 'get';
-  }
+  if (watch.oldWatch) return 'watch';
+  if (method === 'GET' || method === 'HEAD') return info.name !== '' ? 'get' : watch.asks ? 'watch' : 'list';
   if (method === 'DELETE' && info.name === '') return 'deletecollection';
   return verbOfMethod[method] ?? method.toLowerCase();
 }
@@ -100,4 +101,22 @@ function decodeSegment(segment: string): string {
   } catch {
     return segment; // a stray % names nothing that exists
   }
+}
+
+export function pathOf(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url : url.slice(0, at);
+}
+
+const noQuery = new URLSearchParams();
+const strayInQuery = /;|%(?![0-9a-f]{2})/i;
+
+/** Go's reading: pairs with a semicolon or a stray `%` are left out. */
+export function queryOf(url: string): URLSearchParams {
+  const at = url.indexOf('?');
+  if (at < 0) return noQuery;
+  const text = url.slice(at + 1);
+  if (!strayInQuery.test(text)) return new URLSearchParams(text);
+  const pairs = text.split('&').filter((pair) => !strayInQuery.test(pair));
+  return new URLSearchParams(pairs.join('&'));
 }

@@ -10,12 +10,15 @@ import { authenticateInOrder } from './authn/authenticator.ts';
 import { bearerTokens } from './authn/bearer-token.ts';
 import { clientCertificates } from './authn/client-certificate.ts';
 import { anonymousUser } from './authn/user.ts';
+import { customKinds } from './crd/custom-kind.ts';
+import { createDiscovery } from './discovery/discovery.ts';
 import { noBody, type RequestBody } from './http/request-body.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
 import type { RequestInfo } from './request-info.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
+import { keyPrefixOf } from './storage/stored-object.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
 
@@ -67,6 +70,8 @@ async function startServer(limits = defaultLimits) {
     { body, stream, user = 'admin', isTrusted = true, headers = {} }: Asked = {},
   ) => {
     const O = user === 'admin' ? 'system:masters' : undefined;
+    const warnings: string[][] = [];
+    const setHeader = (name: string, value: string[]) => void (name === 'warning' && warnings.push(value));
     const socket = { authorized: isTrusted, getPeerCertificate: () => ({ subject: { CN: user, O } }) };
     const response = await server.request({
       method,
@@ -74,10 +79,11 @@ async function startServer(limits = defaultLimits) {
       headers: { 'content-type': 'application/json', ...headers },
       body: stream ?? { ...noBody, read: async () => Buffer.from(body ? JSON.stringify(body) : '') },
       socket: socket as unknown as TLSSocket,
-      raw: new EventEmitter() as never,
+      raw: Object.assign(new EventEmitter(), { setHeader }) as never,
     });
     const text = response?.body.toString() ?? '';
-    return { code: response?.code, headers: response?.headers, body: text.startsWith('{') ? JSON.parse(text) : text };
+    const answered = text.startsWith('{') ? JSON.parse(text) : text;
+    return { code: response?.code, headers: response?.headers, warnings, body: answered };
   };
   return { api, send, counted, registry };
 }
@@ -200,6 +206,93 @@ describe('authorization', () => {
     api.context.store.cache.resource = () => assert.fail('the roles were read');
     assert.equal((await send('GET', '/livez', { user: 'joe' })).code, 200);
     assert.equal((await send('GET', '/livez/x', { user: 'admin' })).code, 404);
+  });
+});
+
+describe('what is defined, where upstream has a handler of its own', () => {
+  const version = (name: string, storage: boolean) => ({
+    name,
+    served: true,
+    storage,
+    ...(storage ? {} : { deprecated: true, deprecationWarning: 'old' }),
+    subresources: { status: {}, scale: { specReplicasPath: '.spec.size', statusReplicasPath: '.status.size' } },
+    additionalPrinterColumns: [{ name: 'Spec', type: 'string', jsonPath: '.spec' }],
+    schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+  });
+  const names = { plural: 'things', kind: 'Thing', listKind: 'ThingList' };
+  const versions = [version('v1', true), version('v1beta1', false)];
+  const definition: any = {
+    metadata: { name: 'things.example.com' },
+    spec: { group: 'example.com', scope: 'Namespaced', names, versions },
+  };
+  const all = '/apis/example.com/v1/things';
+  const things = '/apis/example.com/v1/namespaces/default/things';
+  const start = async () => {
+    const started = await startServer();
+    const { served } = customKinds(definition, { definition }, () => assert.fail('nothing to convert'));
+    started.api.kinds.exchange([], served);
+    await started.api.context.store.cache.join(keyPrefixOf(served[0]!));
+    const body = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'a' }, spec: { b: 1, a: 2 } };
+    await started.api.send('POST', things, { body });
+    return started;
+  };
+  const cases: [request: string, code: number, message?: string | RegExp][] = [
+    [`GET ${all}`, 200],
+    [`GET ${all}/a`, 404, '404 page not found\n'],
+    [`POST ${all}`, 404, '404 page not found\n'],
+    [`DELETE ${all}`, 404, '404 page not found\n'],
+    [`PUT ${things}`, 405, 'update is not supported on resources of kind "things.example.com"'],
+    [`GET ${things}/a/nonsense`, 404, 'things.example.com "a" not found'],
+    [`GET ${things}/a/scale`, 500, /the spec replicas field ".spec.size" does not exist$/],
+    [`GET ${things}/%25`, 400, `Name parameter invalid: "%": may not contain '%'`],
+    [`GET ${configMaps}/..`, 400, `Name parameter invalid: "..": may not be '..'`],
+    ['POST /api/v1/watch/configmaps', 405, 'the server does not allow this method on the requested resource'],
+    [`GET /apis/example.com/v1/watch/namespaces/default/things/a/status`, 405, /^watch is not supported/],
+  ];
+  for (const [request, code, message] of cases) {
+    test(`${request}: ${code}`, async () => {
+      const { send } = await start();
+      const [method = '', url = ''] = request.split(' ');
+      const answer = await send(method, url);
+      assert.equal(answer.code, code);
+      const told = answer.body.message ?? answer.body;
+      if (message instanceof RegExp) assert.match(told, message);
+      else if (message !== undefined) assert.equal(told, message);
+    });
+  }
+
+  test('forms: what is built in is asked for by the names of types', async () => {
+    const { send } = await start();
+    const as = (form: string) => ({ headers: { accept: `application/json;as=${form};g=meta.k8s.io;v=v1` } });
+    assert.equal((await send('GET', configMaps, { headers: { accept: '*' } })).code, 406);
+    const { code, body } = await send('GET', things, { headers: { accept: '*' } });
+    assert.deepEqual([code, body.metadata.continue], [200, '']);
+    const { rows, columnDefinitions } = (await send('GET', things, as('Table'))).body;
+    assert.equal(columnDefinitions[1].description, 'Custom resource definition column (in JSONPath format): .spec');
+    assert.deepEqual(rows[0].cells, ['a', '{"a":2,"b":1}']);
+    const list = (await send('GET', things, as('PartialObjectMetadata'))).body.message;
+    assert.match(list, /is a list \(\*unstructured.UnstructuredList\)$/);
+  });
+
+  test('a deprecated version is warned of whatever is answered', async () => {
+    const { send } = await start();
+    const { code, warnings } = await send('GET', '/apis/example.com/v1beta1/namespaces/default/things/none');
+    assert.deepEqual([code, warnings], [404, [['299 - "old"']]]);
+  });
+
+  test('discovery has its order, and the version that is stored', async () => {
+    const { api } = await start();
+    const groups = new Aggregator(api.context, undefined);
+    const respond = createDiscovery(api.kinds, { serverAddress: '127.0.0.1:6443', groups });
+    const of = (v: string) =>
+      JSON.parse(String(respond(`/apis/example.com/${v}`, { url: '/', headers: {} } as never)!.body)).resources;
+    const [main, ...rest] = of('v1');
+    assert.equal(main.verbs.join(), 'delete,deletecollection,get,list,patch,create,update,watch');
+    assert.deepEqual(
+      rest.map(({ name }: { name: string }) => name),
+      ['things/status', 'things/scale'],
+    );
+    assert.equal(of('v1beta1')[0].storageVersionHash, main.storageVersionHash);
   });
 });
 

@@ -5,10 +5,12 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { checkPathSegment } from '../api/meta/validation.ts';
 import {
   badRequestError,
   earlyPathError,
   internalError,
+  notFoundError,
   PageNotFoundError,
   StatusError,
   unavailableError,
@@ -35,7 +37,7 @@ import { widthOf } from './fairness/width.ts';
 import { sizeOf, wholeOf } from './http/body.ts';
 import { compress } from './http/compress.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
-import { negotiate, negotiateError, wantsPretty } from './http/negotiate.ts';
+import { listTypes, matchRoute, negotiate, negotiateError, types, wantsPretty } from './http/negotiate.ts';
 import { encode, renderAnswer } from './http/render.ts';
 import { noBody } from './http/request-body.ts';
 import { type IncludeObject, readIncludeObject } from './http/table.ts';
@@ -48,7 +50,7 @@ import { LargeRequests } from './large-requests.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { refusedVerb } from './registry/refused-verb.ts';
 import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
-import { parseRequestInfo, type RequestInfo } from './request-info.ts';
+import { pathOf, queryOf, type RequestInfo, requestInfoOf } from './request-info.ts';
 import type { RequestCount, RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
 import type { Subresource, SubresourceContext } from './subresources/handler.ts';
@@ -138,7 +140,7 @@ export class ApiServer {
 
   /** Answers a request, or takes it over (watches, streams) and returns undefined. Never throws. */
   async request(front: FrontRequest): Promise<FrontResponse | undefined> {
-    const info = requestInfoOf(front);
+    const info = requestInfoOf(front.method, front.url);
     const auditId = one(front.headers['audit-id']) || randomUUID();
     const audit = this.#parts.audit?.begin(front, info, auditId);
     const count = this.#parts.metrics.begin(this.#counted(info), front);
@@ -180,7 +182,7 @@ export class ApiServer {
       headers: message.headers,
       socket: message.socket as TLSSocket,
     };
-    const info = requestInfoOf(front);
+    const info = requestInfoOf(front.method, front.url);
     if (asksForWebSocket(message) && !this.#isForwarded(info)) {
       const raw = new WebSocketAnswer({ message, socket, head });
       void this.request({ ...front, body: noBody, raw }).then((response) => response && endInHttp(socket, response));
@@ -303,10 +305,15 @@ export class ApiServer {
     if (!info.isResource) {
       const found = await this.#parts.paths(info.path, front);
       if (!found) throw this.#unknownPath(info);
+      if (this.#isRouted(info.path))
+        matchRoute(one(front.headers.accept), info.path === '/version' ? jsonAlone : types);
       return compress(front, found);
     }
     if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
     const request = this.#resolve(front, { info, user, signal });
+    const { deprecation } = request.version;
+    // Whatever is answered.
+    if (deprecation) front.raw.setHeader?.('warning', warningHeaders([deprecation]));
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
     request.auditAnnotations = front.audit?.annotations;
     if (front.audit?.wantsRequest) front.audit.received(auditedBody(request));
@@ -350,8 +357,13 @@ export class ApiServer {
     if (!served) throw this.#unknownPath(info);
     const { kind, version } = served;
     if (version.deprecation) this.#parts.metrics.deprecated(this.#counted(info));
-    if (kind.namespaced && !info.namespace && info.name) throw unknownPathError();
-    if (!kind.namespaced && info.namespace && info.resource !== 'namespaces') throw unknownPathError();
+    const inNamespace = kind.namespaced === (info.namespace !== '') || info.resource === 'namespaces';
+    const isOfAll = kind.namespaced && ['list', 'watch'].includes(info.verb);
+    if (kind.isCustom && !inNamespace && !isOfAll) throw new PageNotFoundError();
+    if (!inNamespace && (info.namespace || info.name)) throw unknownPathError();
+    const complaints = checkPathSegment(info.name);
+    if (complaints.length > 0)
+      throw badRequestError(`Name parameter invalid: ${JSON.stringify(info.name)}: ${complaints.join(';')}`);
     return {
       info: kind.namespaced ? info : { ...info, namespace: '' },
       kind,
@@ -380,6 +392,7 @@ export class ApiServer {
       throw refusedVerb(kind, info.verb);
     }
     if (info.verb === 'watch') {
+      if (front.method !== 'GET' && !kind.isCustom) throw refusedVerb(kind, info.verb);
       const onEvent = this.#parts.metrics.watched(info);
       await serveWatch(this.#context, request, { front, open: this.#watches, onEvent });
       return undefined;
@@ -390,7 +403,8 @@ export class ApiServer {
   async #subresource(request: ApiRequest): Promise<Subresource> {
     const { kind, info } = request;
     const handler = this.#handlerOf(kind, info.subresource);
-    if (!handler) throw unknownPathError();
+    if (!handler)
+      throw kind.isCustom ? notFoundError({ group: kind.group, resource: kind.plural }, info.name) : unknownPathError();
     // What was authorized is the verb: a handler that acts must not be reached by another one.
     const verbs = kind.subresources.custom?.find((s) => s.name === info.subresource)?.verbs;
     if (verbs && !handler.takesEveryMethod && !(verbs as readonly string[]).includes(info.verb)) {
@@ -425,6 +439,7 @@ function whenOver(raw: FrontRequest['raw'], tell: (code: number) => void): void 
   else raw.once('close', () => tell(codeOf(raw)));
 }
 
+const jsonAlone = ['application/json'];
 const plainForm = {
   media: negotiate('application/json', { table: false, protobuf: false }),
   include: 'Metadata',
@@ -453,10 +468,6 @@ function fitsPath({ kind, info }: ApiRequest): boolean {
   return verb === 'list' || !kind.namespaced || namespace !== '';
 }
 
-function requestInfoOf(front: RequestHead): RequestInfo {
-  return parseRequestInfo(front.method, pathOf(front.url), queryOf(front.url));
-}
-
 /** Anything thrown, as what the client is told. What is not a StatusError is a bug and is logged with its stack. */
 function toStatusError(err: unknown, context: SubresourceContext, info: RequestInfo): StatusError {
   if (err instanceof StatusError) return err;
@@ -465,7 +476,9 @@ function toStatusError(err: unknown, context: SubresourceContext, info: RequestI
 }
 
 /** The form in which the client wants the answer; throws StatusError where there is none. */
-function formOf({ kind, version, query }: ApiRequest, front: RequestHead) {
+function formOf({ kind, version, query, info }: ApiRequest, front: RequestHead) {
+  const isList = info.verb === 'list' || info.verb === 'watch';
+  if (!kind.isCustom) matchRoute(one(front.headers.accept), isList ? listTypes : types);
   // What is asked for anew each time may have columns as well.
   const has = { table: kind.stored || kind.columns !== undefined, protobuf: hasFieldNumbers(typeNameOf(version)) };
   const media = negotiate(one(front.headers.accept), has);
@@ -484,16 +497,4 @@ function errorResponse(err: StatusError, auditId: string, front: RequestHead): F
   const headers: Record<string, string> = { 'content-type': contentType, 'audit-id': auditId };
   if (err.details?.retryAfterSeconds) headers['retry-after'] = String(err.details.retryAfterSeconds);
   return { code: err.code, headers, body };
-}
-
-function pathOf(url: string): string {
-  const at = url.indexOf('?');
-  return at < 0 ? url : url.slice(0, at);
-}
-
-const noQuery = new URLSearchParams();
-
-function queryOf(url: string): URLSearchParams {
-  const at = url.indexOf('?');
-  return at < 0 ? noQuery : new URLSearchParams(url.slice(at + 1));
 }

@@ -7,6 +7,10 @@ import { metricsIn } from './hot-metrics.ts';
 export const buildInfoOf = (nodeArch: string) => ({
   major: '1',
   minor: '36',
+  emulationMajor: '1',
+  emulationMinor: '36',
+  minCompatibilityMajor: '1',
+  minCompatibilityMinor: '35',
   gitVersion: 'v1.36.0',
   gitCommit: '',
   gitTreeState: 'clean',
@@ -20,7 +24,8 @@ export const buildInfoOf = (nodeArch: string) => ({
 const labelOf = (name: string) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 
 export function tellBuild(registry: Registry, nodeArch: string): void {
-  const info = buildInfoOf(nodeArch);
+  const { emulationMajor, emulationMinor, minCompatibilityMajor, minCompatibilityMinor, ...info } =
+    buildInfoOf(nodeArch);
   const help = 'Always 1; its labels say what is running.';
   const gauge = metricsIn(registry).gauge('kubernetes_build_info', help, Object.keys(info).map(labelOf));
   gauge.of(...Object.values(info)).value = 1;

@@ -26,7 +26,9 @@ export function parseFieldSelector(text: string): FieldSelector {
     const at = findOperator(term);
     if (!at) throw new FieldSelectorError(`invalid selector: '${text}'; can't understand '${term}'`);
     const value = unescapeValue(term.slice(at.index + at.operator.length));
-    requirements.push({ field: term.slice(0, at.index), operator: at.operator === '!=' ? '!=' : '=', value });
+    // Nothing that is nothing says nothing, as in Kubernetes.
+    if (at.index > 0 || value !== '')
+      requirements.push({ field: term.slice(0, at.index), operator: at.operator === '!=' ? '!=' : '=', value });
   }
   return requirements.sort((a, b) => (a.field < b.field ? -1 : a.field > b.field ? 1 : 0));
 }

@@ -103,6 +103,8 @@ export interface Subresources {
  * written in another version, or before their schema got its defaults.
  */
 export interface StoredForm {
+  /** The version that is stored. */
+  version: string;
   /** Objects as stored, in the kind's form; a promise where somebody else converts them. */
   read(objects: readonly KubeObject[]): KubeObject[] | Promise<KubeObject[]>;
   /** An object in the kind's form, as it is to be stored, with its apiVersion. */

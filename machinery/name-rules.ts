@@ -34,6 +34,8 @@ export function byteLength(text: string): number {
 }
 
 const tooLongText = (max: number) => `must be no more than ${max} characters`;
+/** The same of labels. */
+const tooManyBytesText = (max: number) => `must be no more than ${max} bytes`;
 const emptyText = 'must be non-empty';
 
 /**
@@ -134,9 +136,11 @@ export function checkQualifiedName(value: string): string[] {
     const prefix = parts[0]!;
     name = parts[1]!;
     if (prefix === '') complaints.push(`prefix part ${emptyText}`);
-    else complaints.push(...checkDNS1123Subdomain(prefix).map((c) => `prefix part ${c}`));
+    else if (byteLength(prefix) > dns1123SubdomainMaxLength)
+      complaints.push(`prefix part ${tooManyBytesText(dns1123SubdomainMaxLength)}`);
+    if (prefix !== '' && !dns1123Subdomain.test(prefix)) complaints.push(`prefix part ${dns1123SubdomainText}`);
   } else if (parts.length > 2) {
-    const text = patternText(`a qualified name ${qualifiedNameText}`, qualifiedNamePattern, [
+    const text = patternText(`a valid label key ${qualifiedNameText}`, qualifiedNamePattern, [
       'MyName',
       'my.name',
       '123-abc',
@@ -144,7 +148,7 @@ export function checkQualifiedName(value: string): string[] {
     return [`${text} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
   }
   if (name === '') complaints.push(`name part ${emptyText}`);
-  else if (byteLength(name) > 63) complaints.push(`name part ${tooLongText(63)}`);
+  else if (byteLength(name) > 63) complaints.push(`name part ${tooManyBytesText(63)}`);
   if (!qualifiedName.test(name)) {
     const text = patternText(`name part ${qualifiedNameText}`, qualifiedNamePattern, ['MyName', 'my.name', '123-abc']);
     complaints.push(text);
@@ -153,7 +157,7 @@ export function checkQualifiedName(value: string): string[] {
 }
 
 export function checkLabelValue(value: string): string[] {
-  const complaints = byteLength(value) > 63 ? [tooLongText(63)] : [];
+  const complaints = byteLength(value) > 63 ? [tooManyBytesText(63)] : [];
   if (!labelValue.test(value)) {
     const text = patternText(
       "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",

@@ -20,7 +20,16 @@ test('validateObjectMeta finds what is wrong and nothing else', () => {
   );
   assert.match(
     check({ labels: { 'a/b/c': '' } }).join(),
-    /a qualified name must consist of .* optional DNS subdomain prefix/,
+    /a valid label key must consist of .* optional DNS subdomain prefix/,
+  );
+  const long = 'x'.repeat(254);
+  assert.deepEqual(
+    check({ labels: { [`${long}/${long}`]: long } }).map((text) => text.replaceAll(long, '…')),
+    [
+      'metadata.labels: Invalid value: "…/…": prefix part must be no more than 253 bytes',
+      'metadata.labels: Invalid value: "…/…": name part must be no more than 63 bytes',
+      'metadata.labels: Invalid value: "…": must be no more than 63 bytes',
+    ],
   );
   assert.deepEqual(check({ ownerReferences: [{ ...owner, uid: '' }] }), [
     'metadata.ownerReferences.uid: Invalid value: "": must not be empty',

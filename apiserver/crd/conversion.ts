@@ -37,6 +37,7 @@ export function storedFormOf(
     return objects.map((object) => decodeValue(schema, object).value);
   };
   return {
+    version: storage.name,
     read(objects) {
       const there = to(objects, own.apiVersion);
       return there instanceof Promise ? there.then(shape) : shape(there);

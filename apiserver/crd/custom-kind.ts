@@ -7,15 +7,8 @@ import type {
   CustomResourceDefinitionVersion,
 } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import { formatAge } from '../../machinery/duration.ts';
-import { detached, jsonEqual, writeJson } from '../../machinery/json.ts';
-import {
-  allVerbs,
-  type Column,
-  clientMetadata,
-  defineKind,
-  type Kind,
-  type ScaleSubresource,
-} from '../../machinery/kind.ts';
+import { canonicalJson, detached, jsonEqual, writeJson } from '../../machinery/json.ts';
+import { type Column, clientMetadata, defineKind, type Kind, type ScaleSubresource } from '../../machinery/kind.ts';
 import { compareVersions } from '../../machinery/kube-version.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { type Converter, storedFormOf } from './conversion.ts';
@@ -88,6 +81,9 @@ function propsOf({ definition }: DefinitionSource, version: string): JSONSchemaP
   return definition.spec.versions.find(({ name }) => name === version)!.schema?.openAPIV3Schema;
 }
 
+/** As discovery lists them. */
+const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'] as const;
+
 /** Of the schema nothing is made before somebody asks for it. */
 function customKind(
   definition: CustomResourceDefinition,
@@ -116,7 +112,7 @@ function customKind(
     ...(names.shortNames ? { shortNames: names.shortNames } : {}),
     ...(names.categories ? { categories: names.categories } : {}),
     // A definition that goes lets nothing new come.
-    verbs: definition.metadata.deletionTimestamp ? allVerbs.filter((verb) => verb !== 'create') : allVerbs,
+    verbs: definition.metadata.deletionTimestamp ? verbs.filter((verb) => verb !== 'create') : verbs,
     served: [
       {
         group,
@@ -200,7 +196,7 @@ function columnOf({ name, type, format, description, priority, jsonPath }: Custo
     type: type as Column<KubeObject>['type'],
     ...(format ? { format } : {}),
     ...(priority ? { priority } : {}),
-    doc: description || `Value at ${jsonPath}.`,
+    doc: description || `Custom resource definition column (in JSONPath format): ${jsonPath}`,
     cell: (object, { nowMs }) => cellOf(type, findByPath(path, object)[0], nowMs),
   };
 }
@@ -219,6 +215,6 @@ function cellOf(type: string, value: unknown, nowMs: number): string | number | 
       if (typeof value !== 'string') return null;
       return Number.isNaN(Date.parse(value)) ? '<invalid>' : formatAge(value, nowMs);
     default:
-      return typeof value === 'string' ? value : writeJson(value);
+      return typeof value === 'string' ? value : canonicalJson(value);
   }
 }

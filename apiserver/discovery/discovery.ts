@@ -30,12 +30,13 @@ function subresourcesOf(kind: Kind): CustomSubresource[] {
   const out: CustomSubresource[] = [...(kind.subresources.custom ?? [])];
   if (kind.subresources.scale) out.push({ name: 'scale', verbs: ['get', 'patch', 'update'], kind: scaleKind });
   if (kind.subresources.status) out.push({ name: 'status', verbs: ['get', 'patch', 'update'] });
-  return out.sort((a, b) => (a.name < b.name ? -1 : 1));
+  // Of what is defined the status comes first.
+  return kind.isCustom ? out.reverse() : out.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** A short hash that changes when a kind is stored in another version. */
 function storageHash(kind: Kind): string {
-  const stored = `${kind.group}/${kind.storage.version}/${kind.kind}`;
+  const stored = `${kind.group}/${kind.storedForm?.version ?? kind.storage.version}/${kind.kind}`;
   return createHash('sha256').update(stored).digest().toString('base64', 0, 8);
 }
 
@@ -151,7 +152,7 @@ export interface DiscoveryOptions {
 
 /** Serves /api, /apis and below. */
 export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
-  const answer = ({ body, contentType }: Encoded): FrontResponse => {
+  const tagged = ({ body, contentType }: Encoded): FrontResponse => {
     const etag = `"${createHash('sha256').update(body).digest('hex').slice(0, 32).toUpperCase()}"`;
     return { code: 200, headers: { 'content-type': contentType, etag, vary: 'Accept' }, body };
   };
@@ -165,11 +166,14 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     const groups = options.groups.list(kinds.groupVersions());
     const core = groups.get('') ?? [];
     const named = [...groups].filter(([name]) => name !== '');
-    const json = (body: object): FrontResponse => answer(encode(body, 200, media));
+    const json = (object: object): FrontResponse => {
+      const { code, contentType, body } = encode(object, 200, media);
+      return { code, headers: { 'content-type': contentType }, body };
+    };
     const all = (of: [string, GroupVersion[]][], { encoding, version }: { encoding: Encoding; version: string }) => {
       const rendered = encode(aggregated(of, `apidiscovery.k8s.io/${version}`), 200, { encoding });
       const form = `g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-      return answer({ ...rendered, contentType: `${rendered.contentType};${form}` });
+      return tagged({ ...rendered, contentType: `${rendered.contentType};${form}` });
     };
     if (path === '/api' || path === '/api/') {
       if (asked) return all([['', core]], asked);

@@ -19,7 +19,8 @@ describe('bodies', () => {
     const want = { name: 'a' };
     assert.deepEqual(decode('{"metadata":{"name":"a"}}').draft.metadata, want);
     assert.deepEqual(decode('metadata:\n  name: a\n', 'application/yaml').draft.metadata, want);
-    assert.deepEqual(decode('{"metadata":{"name":"a"}}', 'application/json; charset=utf-8').draft.metadata, want);
+    for (const parameters of ['; charset=utf-8', ';', ' ; a="b;\\"c" ; '])
+      assert.deepEqual(decode('{"metadata":{"name":"a"}}', `application/json${parameters}`).draft.metadata, want);
   });
 
   test('unknown and repeated fields: warned of, refused or not looked at', () => {
@@ -57,6 +58,9 @@ describe('bodies', () => {
     ],
     ['kind: 1', 'application/yaml', 400, /cannot unmarshal number into Go struct field .kind of type string/],
     ['{}', 'constructor', 415, /accepted media types/],
+    ['{}', 'application/json;x', 415, /accepted media types/],
+    ['{}', 'application/json;a=b;A=c', 415, /accepted media types/],
+    ['{}', 'application/json;charset="utf', 415, /accepted media types/],
     ['{}', 'text/plain', 415, /accepted media types include: application\/json/],
   ];
   for (const [text, contentType, code, message] of refused) {

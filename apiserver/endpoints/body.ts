@@ -39,9 +39,21 @@ const mediaTypes: Record<string, MediaType> = {
   [protobufType]: 'protobuf',
 };
 
-/** The media types of bodies and answers, as errors list them. */
-export function acceptedTypes(hasProtobuf: boolean): string[] {
-  return ['application/json', 'application/yaml', ...(hasProtobuf ? [protobufType] : [])];
+const parameter = /\s*;\s*([\w!#$%&'*+.^`|~-]+)\s*=\s*(?:[\w!#$%&'*+.^`|~-]+|"(?:[^"\\]|\\.)*")/y;
+
+/** The media type in lower case; `none` where its parameters are wrong, or come twice. Upstream: Go's mime.ParseMediaType. */
+function mediaTypeOf(contentType: string): string {
+  const [type] = contentType.split(';', 1);
+  const names = new Set<string>();
+  let at = type!.length;
+  parameter.lastIndex = at;
+  for (let found = parameter.exec(contentType); found; found = parameter.exec(contentType)) {
+    const name = found[1]!.toLowerCase();
+    if (names.has(name)) return 'none';
+    names.add(name);
+    at = parameter.lastIndex;
+  }
+  return /^\s*;?\s*$/.test(contentType.slice(at)) ? type!.trim().toLowerCase() : 'none';
 }
 
 /** The media type without its parameters. */
@@ -60,10 +72,10 @@ export const isJson = (contentType: string): boolean => /^$|json$/.test(baseType
 export function parseBody(request: SentBody, want: { kind: string; schema: ObjectSchema }): ParsedBody {
   const { body } = request;
   const what = want.kind;
-  const media = mediaTypes[baseType(request.contentType)];
+  const media = mediaTypes[mediaTypeOf(request.contentType)];
   const isRead = media !== undefined && (media !== 'protobuf' || hasFieldNumbers(want.schema.name));
   if (!isRead) {
-    const accepted = acceptedTypes(hasFieldNumbers(want.schema.name)).join(', ');
+    const accepted = Object.keys(mediaTypes).slice(1).join(', ');
     throw unsupportedMediaTypeError(
       `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
     );

@@ -25,6 +25,9 @@ async function list(api: MemoryApi, query: string, path = configMaps): Promise<L
   return answer.list;
 }
 
+const noExport = 'the export parameter, deprecated since v1.14, is no longer supported';
+const tokenOf = (rv: number, start: string) =>
+  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv, start })).toString('base64url');
 const names = (answer: ListAnswer) => answer.items.map((s) => s.object.metadata.name).join('');
 
 async function refusal(work: Promise<unknown>): Promise<string> {
@@ -94,6 +97,10 @@ describe('lists', () => {
     assert.deepEqual([names(second), second.revision, second.remaining], ['cd', first.revision, 1]);
     const third = await list(api, `limit=2&continue=${second.continue}`);
     assert.deepEqual([names(third), third.continue], ['e', undefined]);
+    // Who selects is not told whether what follows is selected, and who takes any state gets all the rest.
+    const selected = await list(api, 'limit=3&labelSelector=app%3Dlow');
+    assert.equal(names(await list(api, `labelSelector=app%3Dlow&continue=${selected.continue}`)), '');
+    assert.equal(names(await list(api, `limit=1&resourceVersion=0&continue=${selected.continue}`)), 'cce');
   });
 
   test('a page of a moment that is forgotten is refused with a token for the rest', async () => {
@@ -131,16 +138,32 @@ describe('lists', () => {
   test('refuse versions and tokens that make no sense', async () => {
     const api = await withConfigMaps('a');
     const cases: [query: string, want: RegExp][] = [
-      ['resourceVersion=x', /^422 .*parsing "x": invalid syntax/],
+      [
+        'resourceVersion=x',
+        /^400 invalid resource version: resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax$/,
+      ],
+      ['resourceVersion=18446744073709551616', /^400 .*: value out of range$/],
       ['resourceVersionMatch=Exact', /^422 .*forbidden unless resourceVersion is provided/],
       ['resourceVersionMatch=Nearly&resourceVersion=1', /^422 .*Unsupported value: "Nearly"/],
       ['resourceVersionMatch=Exact&resourceVersion=0', /^422 .*"exact" is forbidden for resourceVersion "0"/],
-      ['continue=x', /^400 invalid continue token: continue key is not valid/],
+      ['continue=%25', /^400 invalid continue token: continue key is not valid: illegal base64 data at input byte 0$/],
+      ['continue=abcde', /: illegal base64 data at input byte 4$/],
+      ['continue=abc', /: continue key is not valid: invalid character 'i' looking for beginning of value$/],
+      ['continue=e30', /: server does not recognize this encoded version $/],
+      [`continue=${tokenOf(0, 'a')}`, /: incorrect encoded start resourceVersion \(version meta.k8s.io\/v1\)$/],
+      [`continue=${tokenOf(1, '')}`, /: encoded start key empty \(version meta.k8s.io\/v1\)$/],
+      [`continue=${tokenOf(1, '../secrets')}`, /: continue key is not valid: ..\/secrets$/],
       ['timeoutSeconds=x', /^400 strconv.ParseInt: parsing "x"/],
-      ['limit=x', /^400 /],
+      ['limit=', /^400 strconv.ParseInt: parsing "": invalid syntax$/],
+      ['limit=9223372036854775808', /^400 strconv.ParseInt: parsing "9223372036854775808": value out of range$/],
       ['limit=0x10', /^400 /],
     ];
     for (const [query, want] of cases) assert.match(await refusal(list(api, query)), want, query);
+    for (const query of ['limit=9223372036854775807', 'fieldSelector=%3D'])
+      assert.equal(names(await list(api, query)), 'a');
+    assert.equal(await refusal(api.send('GET', `${configMaps}/a?export=1`)), `400 ${noExport}`);
+    const none = 'resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax';
+    assert.equal(await refusal(api.send('GET', `${configMaps}/a?resourceVersion=x`)), `500 ${none}`);
     const elsewhere = (await list(api, 'limit=1', '/api/v1/namespaces/default/serviceaccounts')).continue;
     assert.equal(elsewhere, undefined);
   });
@@ -195,6 +218,8 @@ describe('watches', () => {
     assert.deepEqual(told, ['ADDED a', 'BOOKMARK initial']);
     await api.clock.advance(60_000);
     assert.deepEqual(told.slice(2), ['BOOKMARK']);
+    // So does a watch from no version.
+    assert.deepEqual(await watch(api, 'resourceVersion=0&allowWatchBookmarks=true'), told.slice(0, 2));
   });
 
   test('a streamed list has no mark for whoever takes no bookmarks', async () => {
@@ -211,6 +236,15 @@ describe('watches', () => {
       `410 too old resource version: ${etcd.revision - 1} (${etcd.revision})`,
     );
     assert.deepEqual(await watch(api, `resourceVersion=${etcd.revision}`), []);
+  });
+
+  test('a version that is still to come is waited for, and nothing before it told', async () => {
+    const api = await withConfigMaps('a');
+    const told = await watch(api, `resourceVersion=${api.context.store.cache.position + 1}&allowWatchBookmarks=true`);
+    await api.clock.advance(60_000);
+    await change(api, 'a', { x: '1' });
+    await change(api, 'a', { x: '2' });
+    assert.deepEqual(told, ['MODIFIED a']);
   });
 
   test('an event that one watcher cannot show ends that watch alone', async () => {
@@ -247,6 +281,8 @@ describe('watches', () => {
         /^422 .*resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided$/,
       ],
       ['timeoutSeconds=soon', /^400 .*invalid syntax/],
+      ['limit=soon', /^400 .*invalid syntax/],
+      ['continue=x', /^422 .*resourceVersionMatch is forbidden when continue is provided$/],
     ];
     for (const [query, want] of cases) assert.match(await refusal(watch(api, query)), want, query);
   });

@@ -13,7 +13,7 @@ async function bookmarksOf(api: MemoryApi, query: string): Promise<{ told: numbe
   const told: number[] = [];
   const stop = startWatch(context, context.store.resource(request.kind), await openWatch(context, request), {
     event: () => undefined,
-    bookmark: (revision) => void told.push(revision),
+    bookmark: (revision, initialEventsEnd) => void (initialEventsEnd || told.push(revision)),
     expired: () => undefined,
     flush: () => undefined,
   });

@@ -4,17 +4,15 @@
 //
 // An object that leaves the selection is DELETED for this watcher, one that enters it is ADDED.
 import type { Timer } from '../../machinery/clock.ts';
-import { expiredError, invalidError } from '../../machinery/errors.ts';
-import { type FieldError, forbidden, notSupported } from '../../machinery/field-error.ts';
+import { expiredError } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { ApiContext } from '../registry/context.ts';
-import { isTrue } from '../request-info.ts';
 import type { CacheEvent, CacheWatcher, ResourceCache } from '../storage/resource-cache.ts';
 import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import { inTurns } from '../turns.ts';
 import type { ApiRequest } from './exchange.ts';
 import { InOrder } from './in-order.ts';
-import { parseInteger, parseRevision } from './list-options.ts';
+import { parseRevision, readWatchOptions } from './list-options.ts';
 import { nameSelection, readSelection, type Selection } from './selection.ts';
 
 export type WatchEventType = 'ADDED' | 'MODIFIED' | 'DELETED';
@@ -48,16 +46,11 @@ const lastBookmarkMs = 2_000;
 /** Reads and checks the options of a watch, and waits until the cache can serve it. */
 export async function openWatch(context: ApiContext, request: ApiRequest): Promise<WatchRequest> {
   const { kind, info, query } = request;
-  const version = query.get('resourceVersion') ?? '';
-  const match = query.get('resourceVersionMatch') ?? '';
-  const initial = query.get('sendInitialEvents');
-  const bookmarks = isTrue(query.get('allowWatchBookmarks'));
-  checkInitialEvents({ initial, match, continue: query.get('continue') ?? '' });
-  const revision = parseRevision(version);
-  if (version === '') await context.store.cache.waitConsistent();
-  else if (revision > 0) await context.store.cache.waitFor(revision);
-  const fromState = initial === null ? revision === 0 : isTrue(initial);
-  const timeout = parseInteger(query.get('timeoutSeconds') || '0');
+  const { resourceVersion, sendInitialEvents, bookmarks, timeout } = readWatchOptions(query);
+  const revision = parseRevision(resourceVersion);
+  if (resourceVersion === '') await context.store.cache.waitConsistent();
+  else if (sendInitialEvents) await context.store.cache.waitFor(revision);
+  const fromState = sendInitialEvents ?? revision === 0;
   const spread = minTimeoutMs * (1 + context.random.next());
   const namespacePart = kind.namespaced && info.namespace ? `${info.namespace}/` : '';
   const selection = readSelection(query, kind, request.version);
@@ -66,33 +59,10 @@ export async function openWatch(context: ApiContext, request: ApiRequest): Promi
     prefix: keyPrefixOf(kind) + namespacePart,
     selection: info.name ? nameSelection(selection, info.name) : selection,
     after: fromState ? undefined : revision > 0 ? revision : context.store.cache.position,
-    sendInitialEvents: initial !== null && isTrue(initial),
+    sendInitialEvents: sendInitialEvents === true,
     bookmarks,
     timeoutMs: timeout > 0 ? timeout * 1000 : spread,
   };
-}
-
-function checkInitialEvents(given: { initial: string | null; match: string; continue: string }): void {
-  const errors: FieldError[] = [];
-  if (given.initial !== null) {
-    if (given.match !== 'NotOlderThan') {
-      errors.push(
-        forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
-      );
-    }
-  } else if (given.match !== '') {
-    errors.push(
-      forbidden(
-        'resourceVersionMatch',
-        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      ),
-    );
-  }
-  if (given.match !== '' && given.match !== 'NotOlderThan')
-    errors.push(notSupported('resourceVersionMatch', given.match, ['NotOlderThan']));
-  if (given.match !== '' && given.continue !== '')
-    errors.push(forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided'));
-  if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
 }
 
 /**
@@ -108,6 +78,8 @@ export function startWatch(
 ): () => void {
   const { kind, prefix } = watch;
   const { matches } = watch.selection;
+  // What a client has seen elsewhere may not have come here yet.
+  const { after = 0 } = watch;
   // A kind whose columns or conversion fail on an object ends the watch that asked for them, and nothing else: this
   // runs inside the one watch of etcd that feeds everybody.
   const order = new InOrder(context.clock, (err) => {
@@ -155,14 +127,16 @@ export function startWatch(
   const watcher: CacheWatcher = {
     prefix,
     ...(trigger ? { trigger } : {}),
-    onEvent: (event) => order.run(deliverEvent, event),
+    onEvent: (event) => {
+      if (event.revision > after) order.run(deliverEvent, event);
+    },
     flush: () => order.run(flush),
     onReset: () => sink.expired('the watch cache was reset: list again'),
   };
   cache.watchers.add(watcher);
   const bookmark = () => {
     const { position } = context.store.cache;
-    order.run(() => sink.bookmark(position, false));
+    if (position >= after) order.run(() => sink.bookmark(position, false));
   };
   const timers: Timer[] = [];
   if (watch.bookmarks) {

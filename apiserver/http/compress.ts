@@ -15,6 +15,6 @@ export async function compress(front: Pick<FrontRequest, 'headers'>, response: F
   return {
     ...response,
     body: await gzip(body),
-    headers: { ...headers, 'content-encoding': 'gzip', vary: 'accept-encoding' },
+    headers: { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
   };
 }

@@ -29,7 +29,7 @@ export interface RawResponse extends Writable {
   writeHead(code: number, headers?: Record<string, string>): unknown;
   flushHeaders?(): void;
   /** Goes with the head, whoever writes it. */
-  setHeader?(name: string, value: string): unknown;
+  setHeader?(name: string, value: string | string[]): unknown;
   readonly statusCode?: number;
 }
 
@@ -163,7 +163,8 @@ function write(
 ): void {
   if (response.destroyed || response.writableEnded) return;
   const pieces = piecesOf(body);
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  const all = { 'cache-control': 'no-cache, private', ...headers };
+  for (const [name, value] of Object.entries(all)) response.setHeader(name, value);
   if (code !== 304) response.setHeader('content-length', sizeOf(pieces));
   response.statusCode = code;
   const mayEnd = 'stream' in message || message.complete || !announcesBody(message);

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { negotiate, negotiateError, negotiateWatch, type Representations, wantsPretty } from './negotiate.ts';
+import {
+  matchRoute,
+  negotiate,
+  negotiateError,
+  negotiateWatch,
+  type Representations,
+  wantsPretty,
+} from './negotiate.ts';
 
 const protobuf = 'application/vnd.kubernetes.protobuf';
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
@@ -31,6 +38,7 @@ const cases: [accept: string | undefined, want: string, has?: Representations][]
   ['*/*, application/yaml', 'object yaml v1'],
   ['application/cbor, application/json;q=0.5', 'object json v1'],
   ['application/json;charset=utf-8', 'object json v1'],
+  ['application/json;as=;g=', 'object json v1'],
 ];
 
 for (const [accept, want, has] of cases) {
@@ -54,11 +62,20 @@ describe('what this server does not have is not acceptable', () => {
     test(accept, () => assert.throws(() => negotiate(accept), refused(all)));
   }
   test('protobuf of a custom resource', () => {
-    assert.throws(() => negotiate(protobuf, customResource), refused('application/json, application/yaml'));
+    assert.throws(() => negotiate(protobuf, customResource), refused(all));
   });
   test('a plain form where there is none but that', () => {
     assert.throws(() => negotiate(table, { forms: false }), refused(all));
   });
+});
+
+test('of what is built in a type is named as it is written', () => {
+  const asks = (accept: string | undefined) => () => matchRoute(accept, ['application/json', 'application/yaml']);
+  for (const accept of [undefined, '', '*/*', ' application/yaml ;q=1', 'text/html, */*;q=0.1', 'x,application/json'])
+    assert.doesNotThrow(asks(accept));
+  const message = '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml';
+  for (const accept of ['*', 'application/*', 'Application/JSON', 'text/plain', ','])
+    assert.throws(asks(accept), { code: 406, message, details: {} });
 });
 
 test('a watch has no YAML', () => {

@@ -2,7 +2,7 @@
 // protobuf. Upstream: endpoints/handlers/negotiation.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
 import type { IncomingHttpHeaders } from 'node:http';
-import { notAcceptableError } from '../../machinery/errors.ts';
+import { notAcceptableError, StatusError } from '../../machinery/errors.ts';
 import { protobufType } from '../protobuf/envelope.ts';
 
 export type ObjectForm = 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
@@ -40,6 +40,10 @@ export const mediaTypeOf: Record<Encoding, string> = {
   protobuf: protobufType,
 };
 export const encodings = Object.keys(mediaTypeOf) as Encoding[];
+/** What answers are written in, and what lists, which may be watches. */
+export const types = Object.values(mediaTypeOf);
+const watchTypes = [mediaTypeOf.json, mediaTypeOf.protobuf].map((type) => `${type};stream=watch`);
+export const listTypes = [...types, ...watchTypes];
 const plainJson: MediaChoice = { form: 'object', encoding: 'json', metaVersion: 'v1' };
 
 /** The clauses of an Accept header, what is wanted most first. */
@@ -73,7 +77,9 @@ function covers({ type, subtype }: Clause, encoding: Encoding): boolean {
 /** The choice that a clause makes with an encoding; undefined where there is no such form. */
 function choiceOf({ parameters }: Clause, encoding: Encoding, has: Required<Representations>): MediaChoice | undefined {
   const pretty = parameters.get('pretty') === '1' ? { pretty: true } : {};
-  const [stream = '', server = '', as, group, version] = ['stream', 'sv', 'as', 'g', 'v'].map((n) => parameters.get(n));
+  const [stream = '', server = '', as, group, version] = ['stream', 'sv', 'as', 'g', 'v'].map(
+    (n) => parameters.get(n) || undefined,
+  );
   if ((server !== '' && server !== 'v1') || (stream !== '' && (stream !== 'watch' || encoding === 'yaml')))
     return undefined;
   if (as === undefined && group === undefined && version === undefined) {
@@ -104,17 +110,26 @@ const refuse = (types: readonly string[]) =>
 export function negotiate(accept: string | undefined, representations: Representations = {}): MediaChoice {
   const choice = choose(accept, representations);
   if (choice) return choice;
-  const { protobuf = true } = representations;
-  throw refuse(encodings.filter((e) => e !== 'protobuf' || protobuf).map((e) => mediaTypeOf[e]));
+  throw refuse(types);
 }
 
 /** The form of a watch, whose events come one by one: YAML has no form for that. */
 export function negotiateWatch(accept: string | undefined, representations: Representations = {}): MediaChoice {
   const choice = choose(accept, representations);
   if (choice && choice.encoding !== 'yaml') return choice;
-  const { protobuf = true } = representations;
-  const types = [mediaTypeOf.json, ...(protobuf ? [mediaTypeOf.protobuf] : [])];
-  throw refuse(types.map((type) => `${type};stream=watch`));
+  throw refuse(watchTypes);
+}
+
+/**
+ * What upstream's router asks of what is built in before anything is negotiated: that Accept names a type as it is
+ * written. 406. Upstream: go-restful's Route.matchesAccept.
+ */
+export function matchRoute(accept: string | undefined, produced: readonly string[]): void {
+  if (!accept) return;
+  const asked = accept.split(',').map((clause) => clause.split(';', 1)[0]!.trim());
+  if (asked.some((type) => type === '*/*' || produced.includes(type))) return;
+  const text = `406: Not Acceptable\n\nAvailable representations: ${produced.join(', ')}`;
+  throw new StatusError(406, 'NotAcceptable', text, { details: {} });
 }
 
 /** The form of an error: one that cannot be given is no reason to hide the error. */

@@ -1,7 +1,7 @@
 // Turns a verb's answer into response bytes in the negotiated form. Plain JSON and protobuf reuse the bytes that the
 // caches hold.
 import type { Clock } from '../../machinery/clock.ts';
-import { notAcceptableError } from '../../machinery/errors.ts';
+import { notAcceptableError, StatusError } from '../../machinery/errors.ts';
 import { goJson, indentInSteps } from '../../machinery/go-json.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -72,11 +72,15 @@ function* renderObject(stored: StoredObject, code: number, context: RenderContex
 }
 
 /** How upstream's texts call a type of its own. */
-const goTypeName = (kind: Kind, name: string) => `*${kind.group.split('.')[0] || 'core'}.${name}`;
+const goTypeName = (kind: Kind, name: string) =>
+  kind.isCustom ? '*unstructured.UnstructuredList' : `*${kind.group.split('.')[0] || 'core'}.${name}`;
 const notAList = (kind: Kind) =>
-  notAcceptableError(
-    `you requested PartialObjectMetadataList, but the requested object is not a list (${goTypeName(kind, kind.kind)})`,
-  );
+  // Upstream takes what is defined for a list until it looks.
+  kind.isCustom
+    ? new StatusError(500, '', 'content is not a list')
+    : notAcceptableError(
+        `you requested PartialObjectMetadataList, but the requested object is not a list (${goTypeName(kind, kind.kind)})`,
+      );
 const isAList = (kind: Kind) =>
   notAcceptableError(
     `you requested PartialObjectMetadata, but the requested object is a list (${goTypeName(kind, kind.listKind)})`,
@@ -127,12 +131,14 @@ function* renderList(list: ListAnswer, context: RenderContext): Steps<Rendered> 
     const body = yield* joinMessages(type, metadata, messages);
     return { code: 200, contentType: mediaTypeOf.protobuf, body };
   }
+  // Lists of what is defined always say how they go on.
+  const said = kind.isCustom ? { continue: '', ...metadata } : metadata;
   if (media.encoding === 'yaml') {
-    const head = { kind: kind.listKind, apiVersion: apiVersionOf(version), metadata };
+    const head = { kind: kind.listKind, apiVersion: apiVersionOf(version), metadata: said };
     const show = (object: KubeObject) => toVersion(object, kind, version);
     return yield* renderItems(list.items, { head, field: 'items', show }, media);
   }
-  const body = yield* joinList(media.encoding, list.items, metadata, context);
+  const body = yield* joinList(media.encoding, list.items, said, context);
   if (media.encoding === 'protobuf') return { code: 200, contentType: mediaTypeOf.protobuf, body };
   return yield* jsonAnswer(body, 200, media);
 }

@@ -15,6 +15,7 @@ test('many objects are brought into another form step by step, in their order an
   const read: number[] = [];
   const show = (object: KubeObject) => ({ ...object, shown: true });
   const storedForm = {
+    version: 'v1',
     read: (given: readonly KubeObject[]) => {
       read.push(given.length);
       return given.map(show);

@@ -1,6 +1,6 @@
 // /scale: the number of replicas of any kind that declares where it keeps them, as an autoscaling/v1 Scale.
 import { ScaleKind } from '../../api/autoscaling/scale.ts';
-import { invalidError } from '../../machinery/errors.ts';
+import { internalError, invalidError } from '../../machinery/errors.ts';
 import { invalid } from '../../machinery/field-error.ts';
 import { cloneJson, valueAt } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -89,8 +89,11 @@ export const scaleSubresource: Subresource = {
     const { kind, info } = request;
     const { namespace, name, verb } = info;
     if (verb === 'get') {
-      const stored = await context.store.get(kind, namespace, name);
-      return { type: 'value', value: scaleOf(kind, stored.object), code: 200 };
+      const { object } = await context.store.get(kind, namespace, name);
+      const path = kind.subresources.scale!.specReplicasPath;
+      if (kind.isCustom && valueAt(object, path) === undefined)
+        throw internalError(`the spec replicas field ".${path}" does not exist`);
+      return { type: 'value', value: scaleOf(kind, object), code: 200 };
     }
     if (verb !== 'update' && verb !== 'patch') throw refusedVerb(kind, verb);
     const options = readWriteOptions(request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');

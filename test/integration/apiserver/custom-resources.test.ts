@@ -221,7 +221,7 @@ describe('a custom resource', () => {
     const { body: resources } = await api.request('GET', '/apis/example.com/v1');
     assert.deepEqual(
       resources.resources.map(({ name }: { name: string }) => name),
-      ['widgets', 'widgets/scale', 'widgets/status'],
+      ['widgets', 'widgets/status', 'widgets/scale'],
     );
     const { body: openApi } = await api.request('GET', '/openapi/v3/apis/example.com/v1');
     const schema = openApi.components.schemas['com.example.v1.Widget'];
@@ -375,6 +375,7 @@ describe('conversion by a webhook', () => {
       [
         ['ADDED', 'example.com/v2', { width: 5 }],
         ['ADDED', 'example.com/v2', { width: 2 }],
+        ['BOOKMARK', 'example.com/v2', undefined],
       ],
     );
     webhook.reply = () => ({ result: { status: 'Failure', message: 'no way' } });
