@@ -20,6 +20,8 @@ export interface FieldError {
   readonly field: string;
   /** What a Status cause says: the error without the field in front. */
   readonly detail: string;
+  /** What stood before may stay: the client is told, and not refused. */
+  readonly isWarning?: true;
 }
 
 // The reason of the error's cause in a Status.
@@ -39,7 +41,9 @@ export const causeReasons: Record<FieldErrorType, string> = {
 /** A value as error texts show it: strings quoted, everything else as JSON. */
 function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  return writeJson(value);
+  const text = writeJson(value);
+  // Inside of objects, upstream writes as for a web page.
+  return typeof value === 'object' ? text.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`) : text;
 }
 
 /** Adds to a list, which may get long: a call cannot have as many arguments as a client can make mistakes. */

@@ -23,7 +23,7 @@ import { customResourceSchema } from './custom-schema.ts';
 import { findByPath, type JsonPath, parseJsonPath } from './json-path.ts';
 import { publishedSchema } from './published.ts';
 import { Resting } from './resting.ts';
-import { type CustomValidator, createValidator } from './validation.ts';
+import { type CustomValidator, createValidator, type ScalePaths } from './validation.ts';
 
 /**
  * Where kinds find their definition whenever they need what of it is large: its schemas. It may be another reading of
@@ -102,10 +102,13 @@ function customKind(
   const definitionName = definitionNameOf(gvk);
   const parts = new Resting<Parts>(() => {
     const props = propsOf(source, gvk.version);
-    return { schema: customResourceSchema(definitionName, props), validate: createValidator(props) };
+    return {
+      schema: customResourceSchema(definitionName, props),
+      validate: createValidator(props, version.subresources?.scale),
+    };
   });
   const schema = () => parts.get().schema;
-  const validate: CustomValidator = (object, old) => parts.get().validate(object, old);
+  const validate: CustomValidator = (...given) => parts.get().validate(...given);
   const kind = defineKind<KubeObject>({
     kind: names.kind,
     plural: names.plural,
@@ -137,7 +140,7 @@ function customKind(
     hasGeneration: true,
     bumpsGeneration: (next, old) => !jsonEqual(contentOf(next, hasStatus), contentOf(old, hasStatus)),
     validate,
-    validateStatusUpdate: validate,
+    validateStatusUpdate: (object, old) => validate(object, old, 'status'),
     selectableFields: Object.fromEntries(
       (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.slice(1), textAt(parseJsonPath(jsonPath))]),
     ),
@@ -165,12 +168,6 @@ function deprecationOf(definition: CustomResourceDefinition, version: CustomReso
     .filter((one) => one.served && !one.deprecated && compareVersions(one.name, version.name) < 0)
     .sort((a, b) => compareVersions(a.name, b.name))[0];
   return better ? `${text}; use ${group}/${better.name} ${names.kind}` : text;
-}
-
-interface ScalePaths {
-  specReplicasPath: string;
-  statusReplicasPath: string;
-  labelSelectorPath?: string;
 }
 
 function scaleOf({ specReplicasPath, statusReplicasPath, labelSelectorPath }: ScalePaths): ScaleSubresource {

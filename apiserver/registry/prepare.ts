@@ -149,13 +149,13 @@ const findCustom = (kind: Kind, subresource: string) =>
 
 const keptOnStatus = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 
-/** Refuses an invalid update, which was sent in `apiVersion`. */
+/** Refuses an invalid update, which was sent in `apiVersion`. Returns what its client is warned of. */
 export function checkUpdate(
   kind: Kind,
   draft: KubeObject,
   old: KubeObject,
   { subresource = '', apiVersion = kind.apiVersion }: { subresource?: string; apiVersion?: string },
-): void {
+): string[] {
   // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
   const custom = findCustom(kind, subresource);
@@ -166,5 +166,8 @@ export function checkUpdate(
       ? (kind.validateStatusUpdate?.(draft, old) ?? [])
       : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
   const errors = [...checkMetadata(kind, draft), ...metadataErrors, ...metadataErrors];
-  refuse(kind, draft, [...errors, ...own, ...ofVersion]);
+  const all = [...errors, ...own, ...ofVersion];
+  const refused = all.filter(({ isWarning }) => !isWarning);
+  refuse(kind, draft, refused);
+  return all.map(({ field, detail }) => `${field}: ${detail}`);
 }

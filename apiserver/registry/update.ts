@@ -107,7 +107,7 @@ async function tryUpdate(
     await context.admission.mutate(request);
     keepOwnersOnce(draft.metadata, options.warnings, afterMutation);
     if (large) await breathe();
-    await finishDraft(context, kind, target, { draft, old, isLarge: large, apiVersion: options.apiVersion });
+    await finishDraft(context, kind, target, { draft, old, isLarge: large, options });
     if (subresource === '') append(options.warnings, kind.warnings?.(draft, old) ?? []);
     if (large) await breathe();
     await context.admission.validate(request);
@@ -134,14 +134,17 @@ async function finishDraft(
   context: ApiContext,
   kind: Kind,
   target: UpdateTarget,
-  work: { draft: KubeObject; old: KubeObject; isLarge: boolean; apiVersion: string },
+  work: { draft: KubeObject; old: KubeObject; isLarge: boolean; options: WriteOptions },
 ): Promise<void> {
   const { draft, old } = work;
   if (target.prepare) target.prepare(draft, old);
   else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs: context.clock.now() });
   if (work.isLarge) await breathe();
   if (target.check) target.check(draft, old);
-  else checkUpdate(kind, draft, old, { subresource: target.subresource, apiVersion: work.apiVersion });
+  else {
+    const { subresource } = target;
+    append(work.options.warnings, checkUpdate(kind, draft, old, { subresource, apiVersion: work.options.apiVersion }));
+  }
   kind.canonicalize?.(draft);
 }
 

@@ -1,8 +1,10 @@
 // Objects in a custom resource (x-kubernetes-embedded-resource) say what they are, and have metadata that is valid.
 // Upstream: apiextensions-apiserver's schema/objectmeta/validation.go.
+
+import { decodeValue } from '../../../machinery/decode.ts';
 import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { isObject } from '../../../machinery/json.ts';
-import type { ObjectMeta } from '../../../machinery/metadata.ts';
+import { type ObjectMeta, objectMeta } from '../../../machinery/metadata.ts';
 import { checkDNS1035Label } from '../../../machinery/name-rules.ts';
 import { validateObjectMeta } from '../../meta/validation.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
@@ -42,18 +44,24 @@ function validateEmbedded({ apiVersion, kind, metadata }: Record<string, unknown
         ? []
         : [`may have mixed case, but should otherwise match: ${complaints.join(',')}`];
     }),
-    ...(isObject(metadata) ? validateMetadata(metadata, childPath(path, 'metadata')) : []),
+    ...(metadata === undefined ? [] : validateMetadata(metadata as ObjectMeta, childPath(path, 'metadata'))),
   ];
 }
 
 function validateWord(value: unknown, path: string, complaintsOf: (text: string) => string[]): FieldError[] {
-  if (value === undefined || value === '') return [required(path, '')];
+  if (value === undefined) return [required(path, '')];
   if (typeof value !== 'string') return [invalid(path, value, 'must be a string')];
+  if (value === '') return [invalid(path, value, 'must not be empty')];
   return complaintsOf(value).map((complaint) => invalid(path, value, complaint));
 }
 
 /** It need not have a name, and may be in a namespace or not. */
 function validateMetadata(metadata: ObjectMeta, path: string): FieldError[] {
   const rules = { namespaced: Boolean(metadata.namespace), nameRule: 'path' as const };
+  try {
+    decodeValue(objectMeta, metadata);
+  } catch (err) {
+    return [invalid(path, metadata, (err as Error).message)];
+  }
   return validateObjectMeta({ ...metadata, name: metadata.name || 'unnamed' }, rules, path);
 }
