@@ -1,5 +1,6 @@
 // Validation errors that name the field, as apimachinery's field.Error: their texts reach the users of kubectl.
 // Validation functions return lists of these and never throw.
+import { goJson } from './go-json.ts';
 import { writeJson } from './json.ts';
 
 export type FieldErrorType =
@@ -41,9 +42,7 @@ export const causeReasons: Record<FieldErrorType, string> = {
 /** A value as error texts show it: strings quoted, everything else as JSON. */
 function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  const text = writeJson(value);
-  // Inside of objects, upstream writes as for a web page.
-  return typeof value === 'object' ? text.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`) : text;
+  return typeof value === 'object' ? goJson(value) : writeJson(value);
 }
 
 /** Adds to a list, which may get long: a call cannot have as many arguments as a client can make mistakes. */

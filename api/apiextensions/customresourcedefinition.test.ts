@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeValue } from '../../machinery/decode.ts';
+import { goJson } from '../../machinery/go-json.ts';
 import { cloneJson, deepFreeze } from '../../machinery/json.ts';
 import { CustomResourceDefinitionKind as kind } from './customresourcedefinition.ts';
 
@@ -365,7 +366,7 @@ describe('rules of a schema are compiled', () => {
   const withRules = (field: object, ...rules: object[]) => withField({ ...field, 'x-kubernetes-validations': rules });
   const rules = `${at}.x-kubernetes-validations`;
   const shownRule = (rule: string, more: object = {}) =>
-    JSON.stringify({
+    goJson({
       Rule: rule,
       Message: '',
       MessageExpression: '',

@@ -140,6 +140,7 @@ function customKind(
     hasGeneration: true,
     bumpsGeneration: (next, old) => !jsonEqual(contentOf(next, hasStatus), contentOf(old, hasStatus)),
     validate,
+    warnings: finalizerWarnings,
     validateStatusUpdate: (object, old) => validate(object, old, 'status'),
     selectableFields: Object.fromEntries(
       (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.slice(1), textAt(parseJsonPath(jsonPath))]),
@@ -148,6 +149,20 @@ function customKind(
   });
   return { kind: { ...kind, listKind: names.listKind || kind.listKind }, parts };
 }
+
+/** Of finalizers that are new and whose names others may have too. */
+function finalizerWarnings({ metadata }: KubeObject, old?: KubeObject): string[] {
+  const had = new Set(old?.metadata.finalizers);
+  const added = [...new Set(metadata.finalizers)].filter((name) => !had.has(name)).sort();
+  return added.flatMap((name) => {
+    if (name.includes('/') || ownFinalizers.includes(name)) return [];
+    const better = `prefer a domain-qualified finalizer name${name.includes('.') ? ' including a path (/)' : ''}`;
+    const why = `${better} to avoid accidental conflicts with other finalizer writers`;
+    return [`metadata.finalizers: ${JSON.stringify(name)}: ${why}`];
+  });
+}
+
+const ownFinalizers = ['orphan', 'foregroundDeletion', 'kubernetes'];
 
 /** `com.example.stable.v1.CronTab`: the group from behind. */
 function definitionNameOf({ group, version, kind }: { group: string; version: string; kind: string }): string {

@@ -42,7 +42,7 @@ export function createValidator(props: JSONSchemaProps | undefined, scale?: Scal
   const hasEmbedded = has((schema) => schema['x-kubernetes-embedded-resource']);
   const hasListTypes = has((schema) => schema['x-kubernetes-list-type']);
   return (object, old, part) => {
-    const status = part && Object.hasOwn(object, part) ? props.properties?.[part] : undefined;
+    const status = part && object[part] !== undefined ? props.properties?.[part] : undefined;
     const errors = [
       ...(status
         ? validateValue(status, object[part!], part, old?.[part!])
@@ -95,11 +95,12 @@ function readField(
   let [value, at] = [object, ''];
   for (const key of path.slice(1).split('.')) {
     at += `.${key}`;
-    if (value === null) return { value: undefined };
-    if (!isObject(value)) return problemOf(at, value, 'map[string]interface {}');
+    if (value === null || value === undefined) return { value: undefined };
+    if (!isObject(value)) return problemOf(at, value, 'map[string]interface{}');
     if (!Object.hasOwn(value, key)) return { value: undefined };
     value = value[key];
   }
+  if (value === undefined) return { value };
   return goTypeOf(value) === wanted ? { value } : problemOf(path, value, wanted);
 }
 

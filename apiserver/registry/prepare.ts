@@ -107,6 +107,9 @@ const keptMetadata = [
   'selfLink',
 ] as const satisfies (keyof ObjectMeta)[];
 
+/** Of these, others than there are are refused, not passed over. */
+const judgedMetadata = new Set<keyof ObjectMeta>(['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds']);
+
 /** Prepares the new state of an existing object. `subresource` is '' for the object itself. Changes the draft. */
 export function prepareUpdate(
   kind: Kind,
@@ -115,7 +118,10 @@ export function prepareUpdate(
   options: { subresource: string; nowMs: number },
 ): void {
   const meta = draft.metadata;
-  for (const key of [...keptMetadata, ...((options.subresource === 'status' && kind.statusKeeps) || [])]) {
+  const isStatus = options.subresource === 'status';
+  for (const key of [...keptMetadata, ...((isStatus && kind.statusKeeps) || [])]) {
+    const isJudged = !(isStatus && kind.isCustom) && !old.metadata.deletionTimestamp && judgedMetadata.has(key);
+    if (isJudged && meta[key] !== undefined) continue;
     if (old.metadata[key] === undefined) delete meta[key];
     else (meta as Record<string, unknown>)[key] = old.metadata[key];
   }

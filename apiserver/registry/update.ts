@@ -35,6 +35,8 @@ export interface UpdateTarget {
    * `produce` has written them.
    */
   fields?: 'kept' | 'given';
+  /** A uid that is another one is invalid, and no precondition that fails. */
+  uidMayDiffer?: boolean;
   /** Replaces the generic preparation (spec/status split) for subresources with rules of their own. */
   prepare?(draft: KubeObject, old: KubeObject): void;
   /** Replaces the kind's validation for such subresources. */
@@ -158,7 +160,7 @@ async function draftOf(
   const old = current.object;
   const draft = await target.produce(old, options.isLarge === true);
   if (options.isLarge) await breathe();
-  checkVersion(kind, draft, current);
+  checkVersion(kind, draft, current, target.uidMayDiffer);
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
   const { subresource } = target;
   if (target.fields === undefined) await recordFields(context, kind, { old, draft, subresource, options });
@@ -178,10 +180,11 @@ export function uidConflict(kind: Kind, of: { key: string; name: string; uid: st
 }
 
 // A write that names no version, or 0, is for whatever version is there, unless the kind demands one.
-function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
+function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject, uidMayDiffer = false): void {
   const { uid, name = '' } = draft.metadata;
   const currentUid = current.object.metadata.uid;
-  if (uid && uid !== currentUid) throw uidConflict(kind, { key: current.key, name, uid, found: currentUid });
+  if (uid && uid !== currentUid && !uidMayDiffer)
+    throw uidConflict(kind, { key: current.key, name, uid, found: currentUid });
   const version = versionNamed(draft.metadata);
   if (typeof version !== 'bigint') throw version;
   if (version === 0n) {

@@ -24,13 +24,29 @@ function check(schema: JSONSchemaProps, value: unknown, path: string, errors: Fi
     return;
   }
   if (!isObject(value)) return;
-  if (schema['x-kubernetes-embedded-resource']) append(errors, validateEmbedded(value, path));
+  if (schema['x-kubernetes-embedded-resource']) {
+    const malformed = malformedParts(value, path);
+    append(errors, malformed.length > 0 ? malformed : validateEmbedded(value, path));
+  }
   const { properties = {} } = schema;
   const values = valuesOf(schema);
   for (const [key, below] of Object.entries(value)) {
     if (Object.hasOwn(properties, key)) check(properties[key]!, below, childPath(path, key), errors);
     else if (values) check(values, below, `${path}[${key}]`, errors);
   }
+}
+
+/** What cannot be read as an object: nothing else is said of it then. */
+function malformedParts({ apiVersion, kind, metadata }: Record<string, unknown>, path: string): FieldError[] {
+  const errors = Object.entries({ apiVersion, kind }).flatMap(([key, value]) =>
+    value === undefined || typeof value === 'string' ? [] : [invalid(childPath(path, key), value, 'must be a string')],
+  );
+  try {
+    if (metadata !== undefined) decodeValue(objectMeta, metadata);
+  } catch (err) {
+    errors.push(invalid(childPath(path, 'metadata'), metadata, (err as Error).message));
+  }
+  return errors;
 }
 
 function validateEmbedded({ apiVersion, kind, metadata }: Record<string, unknown>, path: string): FieldError[] {
@@ -44,24 +60,18 @@ function validateEmbedded({ apiVersion, kind, metadata }: Record<string, unknown
         ? []
         : [`may have mixed case, but should otherwise match: ${complaints.join(',')}`];
     }),
-    ...(metadata === undefined ? [] : validateMetadata(metadata as ObjectMeta, childPath(path, 'metadata'))),
+    ...(!isObject(metadata) ? [] : validateMetadata(metadata as ObjectMeta, childPath(path, 'metadata'))),
   ];
 }
 
-function validateWord(value: unknown, path: string, complaintsOf: (text: string) => string[]): FieldError[] {
-  if (value === undefined) return [required(path, '')];
-  if (typeof value !== 'string') return [invalid(path, value, 'must be a string')];
-  if (value === '') return [invalid(path, value, 'must not be empty')];
-  return complaintsOf(value).map((complaint) => invalid(path, value, complaint));
+function validateWord(text: unknown, path: string, complaintsOf: (text: string) => string[]): FieldError[] {
+  if (typeof text !== 'string') return [required(path, '')];
+  if (text === '') return [invalid(path, text, 'must not be empty')];
+  return complaintsOf(text).map((complaint) => invalid(path, text, complaint));
 }
 
 /** It need not have a name, and may be in a namespace or not. */
 function validateMetadata(metadata: ObjectMeta, path: string): FieldError[] {
   const rules = { namespaced: Boolean(metadata.namespace), nameRule: 'path' as const };
-  try {
-    decodeValue(objectMeta, metadata);
-  } catch (err) {
-    return [invalid(path, metadata, (err as Error).message)];
-  }
   return validateObjectMeta({ ...metadata, name: metadata.name || 'unnamed' }, rules, path);
 }

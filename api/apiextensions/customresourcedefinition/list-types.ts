@@ -31,8 +31,8 @@ function check(schema: JSONSchemaProps, value: unknown, path: string, errors: Fi
     const values = valuesOf(schema);
     const { properties = {} } = schema;
     for (const key in value) {
-      const property = Object.hasOwn(properties, key) ? properties[key] : values;
-      if (property) check(property, value[key], childPath(path, key), errors);
+      if (Object.hasOwn(properties, key)) check(properties[key]!, value[key], childPath(path, key), errors);
+      else if (values) check(values, value[key], `${path}[${key}]`, errors);
     }
   }
 }

@@ -14,7 +14,7 @@ test('a default is a value of its schema', () => {
   assert.deepEqual(errorsOf({ ...set, default: ['a', 'a'] }), []);
   const rule = { rule: "self.startsWith('kube')" };
   assert.deepEqual(errorsOf({ type: 'string', default: 'nope', 'x-kubernetes-validations': [rule] }), [
-    `s.properties[a].default: Invalid value: failed rule: ${rule.rule}`,
+    `s.properties[a].default: Invalid value: "nope": failed rule: ${rule.rule}`,
   ]);
   const name: JSONSchemaProps = { type: 'string', default: '%' };
   const metadata: JSONSchemaProps = { type: 'object', properties: { name } };
