@@ -192,6 +192,7 @@ const rule = (schema: JSONSchemaProps, ...rules: object[]): JSONSchemaProps =>
 
 const ruled: [name: string, schema: JSONSchemaProps, value: unknown, want: string[], old?: unknown][] = [
   ['holds', rule(int, { rule: 'self > 1' }), 2, []],
+  ['reads integers that no double can hold', rule(int, { rule: 'self == 9223372036854775807' }), 2n ** 63n - 1n, []],
   ['fails without a message', rule(int, { rule: 'self > 1' }), 1, ['f: Invalid value: 1: failed rule: self > 1']],
   ['has a message', rule(int, { rule: 'self > 1', message: ' too small ' }), 1, ['f: Invalid value: 1: too small']],
   [
