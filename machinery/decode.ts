@@ -191,6 +191,7 @@ function decodeMap(schema: MapSchema, value: unknown, walk: Walk): Record<string
   const isResources = schema.values.type === 'string' && schema.values.format === 'quantity';
   for (const key in value) {
     const given = value[key];
+    if (given === null && schema.values.lenient && !schema.values.nullable) continue;
     walk.path.push(key);
     const isZero = given === null && !schema.values.lenient;
     const decoded = isZero ? emptyOf(schema.values, walk) : decode(schema.values, given, walk);

@@ -1,5 +1,6 @@
 // Validation errors that name the field, as apimachinery's field.Error: their texts reach the users of kubectl.
 // Validation functions return lists of these and never throw.
+import { goJson } from './go-json.ts';
 import { writeJson } from './json.ts';
 
 export type FieldErrorType =
@@ -20,6 +21,8 @@ export interface FieldError {
   readonly field: string;
   /** What a Status cause says: the error without the field in front. */
   readonly detail: string;
+  /** What stood before may stay: the client is told, and not refused. */
+  readonly isWarning?: true;
 }
 
 // The reason of the error's cause in a Status.
@@ -39,7 +42,7 @@ export const causeReasons: Record<FieldErrorType, string> = {
 /** A value as error texts show it: strings quoted, everything else as JSON. */
 function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  return writeJson(value);
+  return typeof value === 'object' ? goJson(value) : writeJson(value);
 }
 
 /** Adds to a list, which may get long: a call cannot have as many arguments as a client can make mistakes. */

@@ -6,12 +6,23 @@ import { finish, type Steps } from './steps.ts';
 const maxCopiedBytes = 3 * 1024 * 1024;
 const maxMovedItems = 1_000_000_000;
 
+function listOf(document: unknown, path: string): unknown[] | undefined {
+  let list: any = document;
+  for (const key of path.split('/').slice(1, -1)) list = list?.[jsonPatch.unescapePathComponent(key)];
+  return Array.isArray(list) ? list : undefined;
+}
+
+/** The path with a last index that counts from the end of its list, `-1`, as one from its beginning. */
+function fromEnd(document: unknown, { op, path }: Operation): string {
+  const [, head, back] = /^(.*\/)-(\d+)$/.exec(path) ?? [];
+  const list = back === undefined ? undefined : listOf(document, path);
+  return list ? `${head}${list.length + (op === 'add' ? 1 : 0) - Number(back)}` : path;
+}
+
 /** How many items come to another place where one is put into a list, or taken out of it. */
 function movedBy(document: unknown, { path }: Operation): number {
   if (typeof path !== 'string') return 0;
-  let list: any = document;
-  for (const key of path.split('/').slice(1, -1)) list = list?.[jsonPatch.unescapePathComponent(key)];
-  return Array.isArray(list) ? list.length : 0;
+  return listOf(document, path)?.length ?? 0;
 }
 
 /**
@@ -29,14 +40,17 @@ export function* jsonPatchInSteps(object: object, patch: readonly Operation[]): 
     // Upstream's library adds nothing in the place of the whole.
     if (operation?.op === 'add' && operation.path === '') throw new TypeError(`operation ${i} adds to nothing`);
     // To it what is not there is null.
-    const isNull = operation?.op === 'test' && operation.value === null;
+    const isNull = operation?.op === 'test' && (operation.value ?? null) === null;
     if (isNull && jsonPatch.getValueByPointer(document, operation.path) === undefined) continue;
     if (operation?.op === 'copy') {
       const copied = writeJson(jsonPatch.getValueByPointer(document, operation.from));
       copiedBytes += copied?.length ?? 0;
       if (copiedBytes > maxCopiedBytes) throw new TypeError(`operation ${i} copies too much`);
     }
-    if (operation) movedItems += movedBy(document, operation);
+    if (operation) {
+      movedItems += movedBy(document, operation);
+      operation.path = fromEnd(document, operation);
+    }
     if (movedItems > maxMovedItems) throw new TypeError(`operation ${i} moves too much`);
     document = jsonPatch.applyOperation(document, operation, true, true, true, i).newDocument;
   }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeValue } from '../../machinery/decode.ts';
+import { goJson } from '../../machinery/go-json.ts';
 import { cloneJson, deepFreeze } from '../../machinery/json.ts';
 import { CustomResourceDefinitionKind as kind } from './customresourcedefinition.ts';
 
@@ -365,7 +366,7 @@ describe('rules of a schema are compiled', () => {
   const withRules = (field: object, ...rules: object[]) => withField({ ...field, 'x-kubernetes-validations': rules });
   const rules = `${at}.x-kubernetes-validations`;
   const shownRule = (rule: string, more: object = {}) =>
-    JSON.stringify({
+    goJson({
       Rule: rule,
       Message: '',
       MessageExpression: '',
@@ -423,9 +424,7 @@ describe('rules of a schema are compiled', () => {
         'x-kubernetes-map-type': 'atomic',
         properties: { b: { ...text, 'x-kubernetes-validations': [{ rule: 'self != oldSelf' }] } },
       }),
-      [
-        `${at}.properties[b].x-kubernetes-validations[0].rule: Invalid value: "self != oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within ${at}`,
-      ],
+      [],
     ],
     [
       'loops over lists without bounds',

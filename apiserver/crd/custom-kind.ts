@@ -16,7 +16,7 @@ import { customResourceSchema } from './custom-schema.ts';
 import { findByPath, type JsonPath, parseJsonPath } from './json-path.ts';
 import { publishedSchema } from './published.ts';
 import { Resting } from './resting.ts';
-import { type CustomValidator, createValidator } from './validation.ts';
+import { type CustomValidator, createValidator, type ScalePaths } from './validation.ts';
 
 /**
  * Where kinds find their definition whenever they need what of it is large: its schemas. It may be another reading of
@@ -98,10 +98,13 @@ function customKind(
   const definitionName = definitionNameOf(gvk);
   const parts = new Resting<Parts>(() => {
     const props = propsOf(source, gvk.version);
-    return { schema: customResourceSchema(definitionName, props), validate: createValidator(props) };
+    return {
+      schema: customResourceSchema(definitionName, props),
+      validate: createValidator(props, version.subresources?.scale),
+    };
   });
   const schema = () => parts.get().schema;
-  const validate: CustomValidator = (object, old) => parts.get().validate(object, old);
+  const validate: CustomValidator = (...given) => parts.get().validate(...given);
   const kind = defineKind<KubeObject>({
     kind: names.kind,
     plural: names.plural,
@@ -133,7 +136,8 @@ function customKind(
     hasGeneration: true,
     bumpsGeneration: (next, old) => !jsonEqual(contentOf(next, hasStatus), contentOf(old, hasStatus)),
     validate,
-    validateStatusUpdate: validate,
+    warnings: finalizerWarnings,
+    validateStatusUpdate: (object, old) => validate(object, old, 'status'),
     selectableFields: Object.fromEntries(
       (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.slice(1), textAt(parseJsonPath(jsonPath))]),
     ),
@@ -141,6 +145,20 @@ function customKind(
   });
   return { kind: { ...kind, listKind: names.listKind || kind.listKind }, parts };
 }
+
+/** Of finalizers that are new and whose names others may have too. */
+function finalizerWarnings({ metadata }: KubeObject, old?: KubeObject): string[] {
+  const had = new Set(old?.metadata.finalizers);
+  const added = [...new Set(metadata.finalizers)].filter((name) => !had.has(name)).sort();
+  return added.flatMap((name) => {
+    if (name.includes('/') || ownFinalizers.includes(name)) return [];
+    const better = `prefer a domain-qualified finalizer name${name.includes('.') ? ' including a path (/)' : ''}`;
+    const why = `${better} to avoid accidental conflicts with other finalizer writers`;
+    return [`metadata.finalizers: ${JSON.stringify(name)}: ${why}`];
+  });
+}
+
+const ownFinalizers = ['orphan', 'foregroundDeletion', 'kubernetes'];
 
 /** `com.example.stable.v1.CronTab`: the group from behind. */
 function definitionNameOf({ group, version, kind }: { group: string; version: string; kind: string }): string {
@@ -161,12 +179,6 @@ function deprecationOf(definition: CustomResourceDefinition, version: CustomReso
     .filter((one) => one.served && !one.deprecated && compareVersions(one.name, version.name) < 0)
     .sort((a, b) => compareVersions(a.name, b.name))[0];
   return better ? `${text}; use ${group}/${better.name} ${names.kind}` : text;
-}
-
-interface ScalePaths {
-  specReplicasPath: string;
-  statusReplicasPath: string;
-  labelSelectorPath?: string;
 }
 
 function scaleOf({ specReplicasPath, statusReplicasPath, labelSelectorPath }: ScalePaths): ScaleSubresource {

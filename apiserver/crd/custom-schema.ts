@@ -10,6 +10,13 @@ import { type AnySchema, type ListType, type ObjectSchema, type SchemaOptions, s
 /** The fields of an object in an object: an embedded resource, and the custom resource itself. */
 const resourceFields = { ...typeMeta, metadata: s.field(objectMeta, 'Standard object metadata.', {}) };
 
+/** What an embedded resource says of itself stays as it is, also when it says nothing: that is refused. */
+const embeddedFields = {
+  ...resourceFields,
+  apiVersion: { ...typeMeta.apiVersion, pointer: true },
+  kind: { ...typeMeta.kind, pointer: true },
+};
+
 /** The schema of a whole custom resource. `name` is its published definition. */
 export function customResourceSchema(name: string, props: JSONSchemaProps | undefined): ObjectSchema {
   const own = props ? fieldsOf(props) : {};
@@ -53,7 +60,7 @@ function toSchema(props: JSONSchemaProps): AnySchema {
       const values = valuesOf(props);
       const mapType = isAtomicMap ? { mapType: 'atomic' as const } : {};
       if (values) return { type: 'map', values: toSchema(values), ...node, ...mapType };
-      const embedded = props['x-kubernetes-embedded-resource'] ? resourceFields : {};
+      const embedded = props['x-kubernetes-embedded-resource'] ? embeddedFields : {};
       // `additionalProperties: true` keeps what it finds, as a free field does.
       const isOpen = props.additionalProperties === true ? { preserveUnknown: true } : {};
       return { type: 'object', name: '', fields: { ...fieldsOf(props), ...embedded }, ...node, ...isOpen, ...mapType };

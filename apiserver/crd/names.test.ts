@@ -47,3 +47,21 @@ test('what is established stays so when new names are not accepted', () => {
   const never = establish(definition(widget), acceptNames(definition(widget), taken), 0);
   assert.deepEqual(conditions(never), ['NamesAccepted False ShortNamesConflict', 'Established False NotAccepted']);
 });
+
+test('a group of Kubernetes is approved by an annotation', () => {
+  const approvals = [
+    ['https://x.io/1', 'True approved in https://x.io/1'],
+    ['unapproved, an experiment', 'False not approved: "unapproved, an experiment"'],
+  ];
+  for (const [annotation, want] of approvals) {
+    const one: any = definition(widget);
+    one.spec.group = 'x.k8s.io';
+    one.metadata.annotations = { 'api-approved.kubernetes.io': annotation };
+    const { status, message } = establish(
+      one,
+      acceptNames(one, takenNames('x.k8s.io', [], [])),
+      0,
+    ).status!.conditions!.at(-1)!;
+    assert.equal(`${status} ${message}`, want);
+  }
+});

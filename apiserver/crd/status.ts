@@ -3,6 +3,7 @@ import type {
   CustomResourceDefinition,
   CustomResourceDefinitionCondition,
 } from '../../api/apiextensions/customresourcedefinition/schema.ts';
+import { approvalOf, isProtectedGroup } from '../../api/apiextensions/customresourcedefinition/validation.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { AcceptedNames } from './names.ts';
 
@@ -23,7 +24,7 @@ export function withCondition(
   return old ? conditions.map((one) => (one === old ? next : one)) : [...conditions, next];
 }
 
-/** The definition with what was decided about its names. Once established it stays so. Pure. */
+/** The definition with what was decided about its names, and how its group is approved. Once established it stays so. Pure. */
 export function establish(
   definition: CustomResourceDefinition,
   { names, condition }: AcceptedNames,
@@ -36,6 +37,10 @@ export function establish(
       ? { status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
       : { status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' };
     conditions = withCondition(conditions, { type: 'Established', ...established }, nowMs);
+  }
+  if (isProtectedGroup(definition.spec.group)) {
+    const approval = { type: 'KubernetesAPIApprovalPolicyConformant', ...approvalOf(definition) };
+    conditions = withCondition(conditions, approval, nowMs);
   }
   return { ...definition, status: { storedVersions: [], ...definition.status, acceptedNames: names, conditions } };
 }

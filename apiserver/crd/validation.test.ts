@@ -10,16 +10,18 @@ function refusals(f: JSONSchemaProps, value: unknown, old?: unknown): string[] {
   const validator = createValidator({ type: 'object', properties: { f } });
   const object = (v: unknown) => ({ metadata: { name: 'x' }, f: v });
   const errors = validator(object(value), old === undefined ? undefined : object(old));
-  return errors.map((error) => `${error.field}: ${error.detail}`);
+  return errors.map((error) => `${error.isWarning ? 'warning: ' : ''}${error.field}: ${error.detail}`);
 }
 
 const int: JSONSchemaProps = { type: 'integer' };
 const text: JSONSchemaProps = { type: 'string' };
 const inBody = (value: unknown, rest: string) => [`f: Invalid value: ${JSON.stringify(value)}: f in body ${rest}`];
 
+const outOfRange = (type: string) => `<nil>: Invalid value: "": Checked value must be of type ${type} in f`;
+
 const cases: [schema: JSONSchemaProps, value: unknown, want: string[]][] = [
   [int, 1, []],
-  [int, 1.5, inBody('number', 'must be of type integer: "number"')],
+  [int, 1.5, [...inBody('number', 'must be of type integer: "number"'), outOfRange('integer (default format)')]],
   [{ type: 'number' }, 1, []],
   [{ type: 'boolean' }, 'true', inBody('string', 'must be of type boolean: "string"')],
   [{ type: 'object' }, [], inBody('array', 'must be of type object: "array"')],
@@ -35,7 +37,7 @@ const cases: [schema: JSONSchemaProps, value: unknown, want: string[]][] = [
   [{ ...text, format: 'date-time' }, 'soon', inBody('soon', 'must be of type date-time: "soon"')],
   [{ ...text, format: 'nobody-knows' }, 'x', []],
   [{ type: 'array', items: int, maxItems: 1 }, [1, 2], ['f: Too many: 2: must have at most 1 items']],
-  [{ type: 'array', items: int, minItems: 1 }, [], inBody([], 'should have at least 1 items')],
+  [{ type: 'array', items: int, minItems: 1 }, [], inBody(0, 'should have at least 1 items')],
   [
     { type: 'array', items: int },
     [1, 'x'],
@@ -56,17 +58,53 @@ const cases: [schema: JSONSchemaProps, value: unknown, want: string[]][] = [
     { anyOf: [{ type: 'integer' }, { type: 'string', maxLength: 1 }] },
     'ab',
     [
-      'f: Invalid value: "string": f in body must be of type integer: "string"',
-      'f: Invalid value: "ab": "f" must validate at least one schema (anyOf)',
+      '<nil>: Invalid value: "": "f" must validate at least one schema (anyOf)',
+      'f: Too long: may not be more than 1 bytes',
     ],
   ],
   [
     { ...int, oneOf: [{ minimum: 1 }, { minimum: 2 }] },
     5,
-    ['f: Invalid value: 5: "f" must validate one and only one schema (oneOf). Found 2 valid alternatives'],
+    ['<nil>: Invalid value: "": "f" must validate one and only one schema (oneOf). Found 2 valid alternatives'],
   ],
-  [{ ...int, not: { minimum: 1 } }, 5, ['f: Invalid value: 5: "f" must not validate the schema (not)']],
-  [{ type: 'array', items: text, 'x-kubernetes-list-type': 'set' }, ['a', 'a'], ['f[1]: Duplicate value: "a"']],
+  [{ ...int, not: { minimum: 1 } }, 5, ['<nil>: Invalid value: "": "f" must not validate the schema (not)']],
+  [
+    { ...text, allOf: [{ minLength: 3 }, { pattern: '^z' }] },
+    'a',
+    [
+      ...inBody('a', 'should be at least 3 chars long'),
+      ...inBody('a', "should match '^z'"),
+      '<nil>: Invalid value: "": "f" must validate all the schemas (allOf). None validated',
+    ],
+  ],
+  [{ ...text, minLength: 1, pattern: 'z' }, '', inBody('', 'should be at least 1 chars long')],
+  [
+    { ...int, enum: [1] },
+    'x',
+    [...inBody('string', 'must be of type integer: "string"'), 'f: Unsupported value: "x": supported values: "1"'],
+  ],
+  [
+    { ...int, format: 'int32' },
+    1.5,
+    [...inBody('float64', 'must be of type int32: "float64"'), outOfRange('integer with format int32')],
+  ],
+  [{ ...int, format: 'int32' }, true, inBody('', 'must be of type int32: ""')],
+  [{ ...int, format: 'int32' }, 2 ** 31, [outOfRange('integer with format int32')]],
+  [int, 2 ** 63, [...inBody('number', 'must be of type integer: "number"'), outOfRange('integer (default format)')]],
+  [{ type: 'number', format: 'float' }, 1e39, [outOfRange('number with format float')]],
+  [
+    { type: 'number', multipleOf: 0.5 },
+    1,
+    ['f: Invalid value: 0: factor MultipleOf declared for f must be positive: 0'],
+  ],
+  [{ type: 'number', maximum: 1.5 }, 2, inBody(2, 'should be less than or equal to 1')],
+  [{ type: 'object', minProperties: 1 }, {}, inBody(0, 'should have at least 1 properties')],
+  [{ type: 'array', items: text, 'x-kubernetes-list-type': 'set' }, ['a', 'a', 'a'], ['f[1]: Duplicate value: "a"']],
+  [
+    { type: 'array', items: int, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'] },
+    [1],
+    ['f[0]: Invalid value: 1: must be an object for an array of list-type map'],
+  ],
 ];
 
 describe('values by their schema', () => {
@@ -118,20 +156,33 @@ describe('values by their schema', () => {
   });
 
   test('formats', () => {
-    const good: [string, string][] = [
-      ['ipv4', '10.0.0.1'],
+    const good: [string, string, bad?: string][] = [
+      ['ipv4', '010.0.0.1', '::1'],
+      ['ipv6', '::ffff:1.2.3.4', '1.2.3.4'],
+      ['email', '"x y"@z.org', 'a'],
+      ['email', 'Ann <a@b.c>', 'a@b c'],
+      ['duration', '3 weeks', '1 fortnight'],
+      ['uuid4', '6ba7b810-9dad-41d1-80b4-00c04fd430c8', '6ba7b810-9dad-41d1-00b4-00c04fd430c8'],
+      ['mac', '00:00:00:00:fe:80:00:00:00:00:00:00:02:00:5e:10:00:00:00:01', '00:00-00:00:fe:80'],
+      ['creditcard', '4111-1111-1111-1111', '4111-1111-1111-1112'],
+      ['isbn', '978-0321751041', '978-0321751042'],
+      ['ssn', '111-11-1111', '111111111'],
+      ['rgbcolor', 'rgb(255,1,1)', 'rgb(256,1,1)'],
+      ['date-time', '2020-01-01T00:00:00Z', '2020-02-30T00:00:00Z'],
+      ['hostname', 'a', 'a.b'],
+      ['uri', 'mailto:x', 'a b'],
       ['cidr', 'fd00::/8'],
       ['duration', '1h30m'],
       ['uuid', '01234567-89ab-cdef-0123-456789abcdef'],
       ['email', 'a@b.c'],
       ['date', '2026-02-28'],
-      ['byte', 'YWI='],
+      ['byte', 'YWI=', ''],
       ['hostname', 'a.example.com'],
       ['k8s-short-name', 'a-b'],
     ];
-    for (const [format, value] of good) {
+    for (const [format, value, bad = '%'] of good) {
       assert.ok(hasFormat(format, value), format);
-      assert.ok(!hasFormat(format, '%'), format);
+      assert.ok(!hasFormat(format, bad), format);
     }
   });
 });
@@ -141,13 +192,14 @@ const rule = (schema: JSONSchemaProps, ...rules: object[]): JSONSchemaProps =>
 
 const ruled: [name: string, schema: JSONSchemaProps, value: unknown, want: string[], old?: unknown][] = [
   ['holds', rule(int, { rule: 'self > 1' }), 2, []],
-  ['fails without a message', rule(int, { rule: 'self > 1' }), 1, ['f: Invalid value: failed rule: self > 1']],
-  ['has a message', rule(int, { rule: 'self > 1', message: ' too small ' }), 1, ['f: Invalid value: too small']],
+  ['reads integers that no double can hold', rule(int, { rule: 'self == 9223372036854775807' }), 2n ** 63n - 1n, []],
+  ['fails without a message', rule(int, { rule: 'self > 1' }), 1, ['f: Invalid value: 1: failed rule: self > 1']],
+  ['has a message', rule(int, { rule: 'self > 1', message: ' too small ' }), 1, ['f: Invalid value: 1: too small']],
   [
     'computes its message',
     rule(int, { rule: 'self > 1', messageExpression: '"not " + string(self)', message: 'm' }),
     1,
-    ['f: Invalid value: not 1'],
+    ['f: Invalid value: 1: not 1'],
   ],
   [
     'names its reason and field',
@@ -162,7 +214,7 @@ const ruled: [name: string, schema: JSONSchemaProps, value: unknown, want: strin
     'compares with the old value',
     rule(int, { rule: 'self >= oldSelf', message: 'may not shrink' }),
     1,
-    ['f: Invalid value: may not shrink'],
+    ['f: Invalid value: 1: may not shrink'],
     2,
   ],
   ['has nothing to compare with', rule(int, { rule: 'self >= oldSelf' }), 1, []],
@@ -170,9 +222,38 @@ const ruled: [name: string, schema: JSONSchemaProps, value: unknown, want: strin
     'has an optional old value',
     rule(int, { rule: 'oldSelf.hasValue() || self == 1', optionalOldSelf: true, message: 'begin with 1' }),
     2,
-    ['f: Invalid value: begin with 1'],
+    ['f: Invalid value: 2: begin with 1'],
   ],
-  ['lets stand what was wrong before', rule(int, { rule: 'self > 1' }), 1, [], 1],
+  [
+    'lets stand what was wrong before',
+    rule(int, { rule: 'self > 1' }),
+    1,
+    ['warning: f: Invalid value: 1: failed rule: self > 1'],
+    1,
+  ],
+  [
+    'lets stand what is in a list that is as it was',
+    { type: 'array', items: rule(int, { rule: 'self > 1' }) },
+    [1],
+    ['warning: f[0]: Invalid value: 1: failed rule: self > 1'],
+    [1],
+  ],
+  [
+    'is in the values of a map',
+    { type: 'object', additionalProperties: rule(text, { rule: 'false', reason: 'FieldValueDuplicate' }) },
+    { 'a.b': 'x' },
+    ['f[a.b]: Duplicate value: "x"'],
+  ],
+  [
+    'is about an object, which is not shown, and a field in quotes',
+    rule(
+      { type: 'object', properties: { 'a.b': int } },
+      { rule: 'false', reason: 'FieldValueDuplicate', fieldPath: "['a.b']" },
+    ),
+    {},
+    ['f.a.b: Duplicate value'],
+  ],
+  ['has nothing to say of null', rule({ ...int, nullable: true }, { rule: 'false' }), null, []],
   [
     'meets what is not there',
     rule({ type: 'object', properties: { a: int } }, { rule: 'self.a > 1' }),
@@ -183,7 +264,7 @@ const ruled: [name: string, schema: JSONSchemaProps, value: unknown, want: strin
     'is in the items of a list',
     { type: 'array', maxItems: 9, items: rule(int, { rule: 'self > 1', message: 'small' }) },
     [2, 1],
-    ['f[1]: Invalid value: small'],
+    ['f[1]: Invalid value: 1: small'],
   ],
   [
     'is not run on what has other errors',
@@ -191,6 +272,7 @@ const ruled: [name: string, schema: JSONSchemaProps, value: unknown, want: strin
     'x',
     [
       'f: Invalid value: "string": f in body must be of type integer: "string"',
+      'f: Unsupported value: "x": supported values: "1"',
       '<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
     ],
   ],
@@ -214,4 +296,28 @@ describe('a rule', () => {
     assert.match(error!, /no further validation rules will be run due to call cost exceeds limit/);
     assert.ok(performance.now() - started < 5_000);
   });
+});
+
+test('what a scale is made of fits into one; of a write to the status, only the status is looked at', () => {
+  const scale = {
+    specReplicasPath: '.spec.replicas',
+    statusReplicasPath: '.status.replicas',
+    labelSelectorPath: '.status.sel',
+  };
+  const validator = createValidator(
+    { type: 'object', properties: { status: { type: 'object', maxProperties: 1 }, spec: int } },
+    scale,
+  );
+  const object = { metadata: { name: 'x' }, spec: { replicas: -1 }, status: { replicas: 2 ** 31, sel: [1] } };
+  const ofStatus = [
+    '.status.replicas: Invalid value: 2147483648: should be less than or equal to 2147483647',
+    '.status.sel: Invalid value: "": .status.sel accessor error: [1] is of the type []interface {}, expected string',
+  ];
+  const told = (part?: 'status') =>
+    validator(object, undefined, part).map(({ field, detail }) => `${field}: ${detail}`);
+  assert.deepEqual(told().slice(2), [
+    '.spec.replicas: Invalid value: -1: should be a non-negative integer',
+    ...ofStatus,
+  ]);
+  assert.deepEqual(told('status'), ['status: Too many: 2: must have at most 1 items', ...ofStatus]);
 });

@@ -93,7 +93,7 @@ describe('bodies that are made to keep the server busy', () => {
     const many = `data:\n${Array.from({ length: 20_000 }, (_, i) => `  k${i}: v`).join('\n')}\n  k7: w\n`;
     const { draft, warnings } = decode(many, 'application/yaml');
     assert.deepEqual([Object.keys(draft.data).length, draft.data.k7], [20_000, 'w']);
-    assert.deepEqual(warnings, ['yaml: unmarshal errors:\n  line 20002: key "k7" already set in map']);
+    assert.deepEqual(warnings, ['line 20002: key "k7" already set in map']);
     assert.throws(() => decode('data: {a: b, a: c}', 'application/yaml', 'Strict'), {
       message: /strict decoding error: yaml: unmarshal errors:\n {2}line 1: key "a" already set in map/,
     });

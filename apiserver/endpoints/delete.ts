@@ -22,8 +22,7 @@ interface AskedOptions extends DeleteOptions {
 function readDeleteOptions(request: ApiRequest): DeleteOptions & { dryRun: boolean } {
   const options = request.body.length > 0 ? readBody(request) : readQuery(request.query);
   checkDeleteOptions(options);
-  const dryRun = (options.dryRun?.length ?? 0) > 0 || readWriteOptions(request, 'DeleteOptions').dryRun;
-  return { ...options, dryRun };
+  return { ...options, dryRun: (options.dryRun?.length ?? 0) > 0 };
 }
 
 function readBody(request: ApiRequest): AskedOptions {
@@ -40,7 +39,7 @@ function readBody(request: ApiRequest): AskedOptions {
 }
 
 function readQuery(query: URLSearchParams): AskedOptions {
-  const options: AskedOptions = {};
+  const options: AskedOptions = query.has('dryRun') ? { dryRun: query.getAll('dryRun') } : {};
   const grace = query.get('gracePeriodSeconds');
   if (grace !== null) options.gracePeriodSeconds = parseInteger(grace);
   const policy = query.get('propagationPolicy');

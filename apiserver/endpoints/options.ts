@@ -25,7 +25,9 @@ export function readWriteOptions(
   if (!['Ignore', 'Warn', 'Strict'].includes(fieldValidation)) {
     errors.push(notSupported('fieldValidation', fieldValidation, ['', 'Ignore', 'Strict', 'Warn']));
   }
-  if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', kind: options }, '', errors);
+  // A delete has its options read elsewhere, from the body or the query, and no use for the rest.
+  if (errors.length > 0 && options !== 'DeleteOptions')
+    throw invalidError({ group: 'meta.k8s.io', kind: options }, '', errors);
   return {
     user: request.user,
     signal: request.signal,

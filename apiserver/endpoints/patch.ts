@@ -5,7 +5,7 @@ import jsonPatch, { type Operation } from 'fast-json-patch';
 import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
 import { causeReasons, invalid } from '../../machinery/field-error.ts';
-import { goJson } from '../../machinery/go-json.ts';
+import { goJson, sortKeys } from '../../machinery/go-json.ts';
 import { isObject } from '../../machinery/json.ts';
 import { jsonPatchInSteps } from '../../machinery/json-patch.ts';
 import { mergePatchInSteps } from '../../machinery/merge-patch.ts';
@@ -41,7 +41,9 @@ const accepted = ['application/json-patch+json', 'application/merge-patch+json',
 /** Reads the patch of a request by its media type. */
 export function readPatch(request: ApiRequest): Patch {
   const type = baseType(request.contentType);
-  const asJson = { show: goJson, explain: (why: string) => why };
+  // A custom resource is a map, whose keys are in order.
+  const show = (patched: unknown) => goJson(request.kind.isCustom ? sortKeys(patched) : patched);
+  const asJson = { show, explain: (why: string) => why };
   if (type === 'application/json-patch+json') {
     const { value, duplicates } = parsePatch(request);
     const problems = [...duplicates, ...unknownFieldsOf(value)].map((problem) => `json patch ${problem}`);
@@ -69,6 +71,7 @@ export function readPatch(request: ApiRequest): Patch {
 
 function readPatchObject({ value, duplicates }: ParsedBody, prefix: string) {
   if (isObject(value)) return { patch: value, problems: duplicates };
+  if (value === null) throw badRequestError('Invalid JSON Patch');
   const given = goKindOf(value);
   throw badRequestError(`${prefix}json: cannot unmarshal ${given} into Go value of type map[string]interface {}`);
 }
@@ -120,11 +123,12 @@ function jsonPatcher(given: unknown): Patch['apply'] {
   if (!Array.isArray(patch)) throw refuse(patch, '[]handlers.jsonPatchOp');
   const wrong = patch.find((operation) => operation !== null && !isObject(operation));
   if (wrong !== undefined) throw refuse(wrong, 'handlers.jsonPatchOp');
+  for (const operation of patch) checkOperation(operation);
   if (patch.length > maxJsonPatchOperations) {
     throw new StatusError(
       413,
       'RequestEntityTooLarge',
-      `The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`,
+      `Request entity too large: The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`,
     );
   }
   return function* (object) {
@@ -136,6 +140,17 @@ function jsonPatcher(given: unknown): Patch['apply'] {
       throw new StatusError(422, 'Invalid', message, { details: {}, cause: err });
     }
   };
+}
+
+/** What is no operation at all fails when it is applied; this is what cannot be read as one. */
+function checkOperation(given: unknown): void {
+  const operation = (given ?? {}) as Record<string, unknown>;
+  for (const field of ['op', 'path', 'from']) {
+    const value = operation[field] ?? '';
+    if (typeof value === 'string') continue;
+    const why = `json: cannot unmarshal ${goKindOf(value)} into Go struct field jsonPatchOp.${field} of type string`;
+    throw badRequestError(`error decoding patch: ${why}`);
+  }
 }
 
 export async function handlePatch(context: ApiContext, request: ApiRequest): Promise<Answer> {
@@ -156,7 +171,12 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
     return decoded.draft;
   };
   const { namespace, name, subresource } = info;
-  const stored = await updateObject(context, kind, { namespace, name, subresource, produce }, options);
+  const stored = await updateObject(
+    context,
+    kind,
+    { namespace, name, subresource, produce, uidMayDiffer: true },
+    options,
+  );
   return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
 }
 

@@ -159,14 +159,14 @@ describe('patches', () => {
     ],
     [jsonPatch, '[{"op":"add","path":"","value":{}}]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"test","path":"/none/none","value":null}]', 422, /rejected our request/],
-    [merge, 'null', 400, /cannot unmarshal null/],
     [merge, '{"kind":"Secret"}', 422, /^ "" is invalid: patch: Invalid value: .*: no kind "Secret" is registered/],
     [merge, '{"apiVersion":"v2"}', 422, /^ "" is invalid: patch: .* the API version in the data \(v2\) does not match/],
     [strategic, '{"metadata":{"ownerReferences":[{"kind":"x"}]}}', 422, /ownerReferences.uid: Invalid value/],
     [jsonPatch, '[null]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"x"}]', 422, /rejected our request/],
     [jsonPatch, '[{"op":"copy","from":"/data/zz","path":"/data/b"}]', 422, /rejected our request/],
-    [jsonPatch, '[{"op":"copy","from":5,"path":"/data/b"}]', 422, /rejected our request/],
+    [jsonPatch, '[{"op":"copy","from":5,"path":"/data/b"}]', 400, /struct field jsonPatchOp.from of type string$/],
+    [merge, 'null', 400, /^Invalid JSON Patch$/],
     [jsonPatch, '[{"op":"replace","path":"","value":null}]', 422, /cannot unmarshal null/],
   ];
   for (const [contentType, body] of [

@@ -108,6 +108,9 @@ const keptMetadata = [
   'selfLink',
 ] as const satisfies (keyof ObjectMeta)[];
 
+/** Of these, others than there are are refused, not passed over. */
+const judgedMetadata = new Set<keyof ObjectMeta>(['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds']);
+
 /** Prepares the new state of an existing object. `subresource` is '' for the object itself. Changes the draft. */
 export function prepareUpdate(
   kind: Kind,
@@ -116,7 +119,10 @@ export function prepareUpdate(
   options: { subresource: string; nowMs: number },
 ): void {
   const meta = draft.metadata;
-  for (const key of [...keptMetadata, ...((options.subresource === 'status' && kind.statusKeeps) || [])]) {
+  const isStatus = options.subresource === 'status';
+  for (const key of [...keptMetadata, ...((isStatus && kind.statusKeeps) || [])]) {
+    const isJudged = !(isStatus && kind.isCustom) && !old.metadata.deletionTimestamp && judgedMetadata.has(key);
+    if (isJudged && meta[key] !== undefined) continue;
     if (old.metadata[key] === undefined) delete meta[key];
     else (meta as Record<string, unknown>)[key] = old.metadata[key];
   }
@@ -150,13 +156,13 @@ const findCustom = (kind: Kind, subresource: string) =>
 
 const keptOnStatus = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 
-/** Refuses an invalid update, which was sent in `apiVersion`. */
+/** Refuses an invalid update, which was sent in `apiVersion`. Returns what its client is warned of. */
 export function checkUpdate(
   kind: Kind,
   draft: KubeObject,
   old: KubeObject,
   { subresource = '', apiVersion = kind.apiVersion }: { subresource?: string; apiVersion?: string },
-): void {
+): string[] {
   // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
   const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
   const custom = findCustom(kind, subresource);
@@ -167,5 +173,8 @@ export function checkUpdate(
       ? (kind.validateStatusUpdate?.(draft, old) ?? [])
       : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
   const errors = [...checkMetadata(kind, draft), ...metadataErrors, ...metadataErrors];
-  refuse(kind, draft, [...errors, ...own, ...ofVersion]);
+  const all = [...errors, ...own, ...ofVersion];
+  const refused = all.filter(({ isWarning }) => !isWarning);
+  refuse(kind, draft, refused);
+  return all.map(({ field, detail }) => `${field}: ${detail}`);
 }

@@ -35,6 +35,8 @@ export interface UpdateTarget {
    * `produce` has written them.
    */
   fields?: 'kept' | 'given';
+  /** A uid that is another one is invalid, and no precondition that fails. */
+  uidMayDiffer?: boolean;
   /** Replaces the generic preparation (spec/status split) for subresources with rules of their own. */
   prepare?(draft: KubeObject, old: KubeObject): void;
   /** Replaces the kind's validation for such subresources. */
@@ -107,7 +109,7 @@ async function tryUpdate(
     await context.admission.mutate(request);
     keepOwnersOnce(draft.metadata, options.warnings, afterMutation);
     if (large) await breathe();
-    await finishDraft(context, kind, target, { draft, old, isLarge: large, apiVersion: options.apiVersion });
+    await finishDraft(context, kind, target, { draft, old, isLarge: large, options });
     if (subresource === '') append(options.warnings, kind.warnings?.(draft, old) ?? []);
     if (large) await breathe();
     await context.admission.validate(request);
@@ -134,14 +136,17 @@ async function finishDraft(
   context: ApiContext,
   kind: Kind,
   target: UpdateTarget,
-  work: { draft: KubeObject; old: KubeObject; isLarge: boolean; apiVersion: string },
+  work: { draft: KubeObject; old: KubeObject; isLarge: boolean; options: WriteOptions },
 ): Promise<void> {
   const { draft, old } = work;
   if (target.prepare) target.prepare(draft, old);
   else prepareUpdate(kind, draft, old, { subresource: target.subresource, nowMs: context.clock.now() });
   if (work.isLarge) await breathe();
   if (target.check) target.check(draft, old);
-  else checkUpdate(kind, draft, old, { subresource: target.subresource, apiVersion: work.apiVersion });
+  else {
+    const { subresource } = target;
+    append(work.options.warnings, checkUpdate(kind, draft, old, { subresource, apiVersion: work.options.apiVersion }));
+  }
   kind.canonicalize?.(draft);
 }
 
@@ -155,7 +160,7 @@ async function draftOf(
   const old = current.object;
   const draft = await target.produce(old, options.isLarge === true);
   if (options.isLarge) await breathe();
-  checkVersion(kind, draft, current);
+  checkVersion(kind, draft, current, target.uidMayDiffer);
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
   const { subresource } = target;
   if (target.fields === undefined) await recordFields(context, kind, { old, draft, subresource, options });
@@ -175,10 +180,11 @@ export function uidConflict(kind: Kind, of: { key: string; name: string; uid: st
 }
 
 // A write that names no version, or 0, is for whatever version is there, unless the kind demands one.
-function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject): void {
+function checkVersion(kind: Kind, draft: KubeObject, current: StoredObject, uidMayDiffer = false): void {
   const { uid, name = '' } = draft.metadata;
   const currentUid = current.object.metadata.uid;
-  if (uid && uid !== currentUid) throw uidConflict(kind, { key: current.key, name, uid, found: currentUid });
+  if (uid && uid !== currentUid && !uidMayDiffer)
+    throw uidConflict(kind, { key: current.key, name, uid, found: currentUid });
   const version = versionNamed(draft.metadata);
   if (typeof version !== 'bigint') throw version;
   if (version === 0n) {

@@ -1,6 +1,6 @@
 // /scale: the number of replicas of any kind that declares where it keeps them, as an autoscaling/v1 Scale.
 import { ScaleKind } from '../../api/autoscaling/scale.ts';
-import { internalError, invalidError } from '../../machinery/errors.ts';
+import { badRequestError, internalError, invalidError } from '../../machinery/errors.ts';
 import { invalid } from '../../machinery/field-error.ts';
 import { cloneJson, valueAt } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -29,13 +29,23 @@ function scaleOf(kind: Kind, object: KubeObject): KubeObject {
   const { specReplicasPath, statusReplicasPath, selector } = kind.subresources.scale!;
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const replicas = valueAt(object, specReplicasPath) as number | undefined;
+  const selected = selector(object);
   return {
     kind: scale.kind,
     apiVersion: scale.apiVersion,
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as KubeObject['metadata'],
     spec: replicas ? { replicas } : {},
-    status: { replicas: (valueAt(object, statusReplicasPath) as number | undefined) ?? 0, selector: selector(object) },
+    status: {
+      replicas: (valueAt(object, statusReplicasPath) as number | undefined) ?? 0,
+      ...(selected && { selector: selected }),
+    },
   };
+}
+
+/** Built-in kinds have replicas; of a custom resource without them there is no scale. */
+function missingReplicas(kind: Kind, object: KubeObject): string | undefined {
+  const path = kind.subresources.scale!.specReplicasPath;
+  return kind.isCustom && valueAt(object, path) === undefined ? `the spec replicas field ".${path}"` : undefined;
 }
 
 function withReplicas(object: KubeObject, path: string, replicas: number): KubeObject {
@@ -57,7 +67,11 @@ function wantedScale(
   pathOf: ReplicasPaths,
 ): (parent: KubeObject) => Promise<KubeObject> {
   const { kind } = request;
-  const decode = (value: unknown) => decodeAs(scale, { value, duplicates: [] }, 'Ignore').value as KubeObject;
+  const decode = (value: unknown, duplicates: string[] = []) => {
+    const decoded = decodeAs(scale, { value, duplicates }, options.fieldValidation);
+    for (const warning of decoded.warnings) if (!options.warnings.includes(warning)) options.warnings.push(warning);
+    return decoded.value as KubeObject;
+  };
   if (request.info.verb === 'patch' && baseType(request.contentType) === applyType) {
     const { config, warnings } = readConfiguration(request, options.fieldValidation);
     options.warnings.push(...warnings);
@@ -77,8 +91,8 @@ function wantedScale(
     const patch = readPatch(request);
     return async (parent) => decode(finish(patch.apply(scaleOf(kind, parent), scale.schema)));
   }
-  const { value } = parseBody(request, scale);
-  return async () => decode(value);
+  const { value, duplicates } = parseBody(request, scale);
+  return async () => decode(value, duplicates);
 }
 
 export const scaleSubresource: Subresource = {
@@ -89,11 +103,10 @@ export const scaleSubresource: Subresource = {
     const { kind, info } = request;
     const { namespace, name, verb } = info;
     if (verb === 'get') {
-      const { object } = await context.store.get(kind, namespace, name);
-      const path = kind.subresources.scale!.specReplicasPath;
-      if (kind.isCustom && valueAt(object, path) === undefined)
-        throw internalError(`the spec replicas field ".${path}" does not exist`);
-      return { type: 'value', value: scaleOf(kind, object), code: 200 };
+      const stored = await context.store.get(kind, namespace, name);
+      const missing = missingReplicas(kind, stored.object);
+      if (missing) throw internalError(`${missing} does not exist`);
+      return { type: 'value', value: scaleOf(kind, stored.object), code: 200 };
     }
     if (verb !== 'update' && verb !== 'patch') throw refusedVerb(kind, verb);
     const options = readWriteOptions(request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
@@ -106,12 +119,15 @@ export const scaleSubresource: Subresource = {
       const asked = { operation: 'UPDATE', kind, subresource: 'scale', speaks, namespace, name } as const;
       await admitAs(context, { ...asked, object: next, oldObject: scaleOf(kind, old), options });
       const replicas: number = next.spec?.replicas ?? 0;
-      if (replicas < 0) {
+      const missing = verb === 'patch' && next.spec?.replicas === undefined && missingReplicas(kind, old);
+      if (missing) throw badRequestError(`${missing} cannot be empty`);
+      // A custom resource is judged as a whole.
+      if (replicas < 0 && !kind.isCustom) {
         const error = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
         throw invalidError({ group: 'autoscaling', kind: 'Scale' }, name, [error]);
       }
       const draft = withReplicas(old, kind.subresources.scale!.specReplicasPath, replicas);
-      draft.metadata.resourceVersion = next.metadata.resourceVersion ?? '';
+      if (next.metadata.resourceVersion) draft.metadata.resourceVersion = next.metadata.resourceVersion;
       if (next.metadata.uid) draft.metadata.uid = next.metadata.uid;
       if (isApply) {
         const entries = { parent: old.metadata.managedFields, scale: next.metadata.managedFields ?? [] };

@@ -33,6 +33,8 @@ class Checker {
   readonly #env: Env;
   readonly #bindings = new Bindings();
   readonly #locals = new Scopes<CelType>();
+  /** How many calls of format the expression is in. */
+  #formats = 0;
   readonly #typed: Expr[] = [];
 
   constructor(env: Env) {
@@ -163,7 +165,9 @@ class Checker {
       for (const arg of args) this.check(arg);
       return this.#undeclared(expr.at, expr.name);
     }
+    if (expr.name === 'format') this.#formats++;
     const type = this.#resolve(expr, fn, args);
+    if (expr.name === 'format') this.#formats--;
     const issue = this.#env.options.checksLiterals ? literalIssue(expr) : undefined;
     if (issue !== undefined) this.issues.push(issue);
     return type;
@@ -205,30 +209,33 @@ class Checker {
     return t.dyn;
   }
 
-  #join(at: number, previous: CelType | undefined, current: CelType): CelType {
-    if (previous === undefined) return current;
-    if (this.#isAssignable(previous, current)) return mostGeneral(previous, current);
-    if (!this.#env.options.hasUniformLiterals) return t.dyn;
-    this.#mismatch(at, previous, current);
-    return t.error;
+  /** The type of all elements of a literal; each that does not go with the first is a mistake, but in a format's arguments. */
+  #join(elements: readonly { at: number; type: CelType }[]): CelType {
+    let joined: CelType | undefined;
+    let isMixed = false;
+    for (const { at, type } of elements) {
+      if (joined === undefined) joined = type;
+      else if (this.#isAssignable(joined, type)) joined = mostGeneral(joined, type);
+      else {
+        isMixed = true;
+        if (this.#env.options.hasUniformLiterals && this.#formats === 0) this.#mismatch(at, joined, type);
+      }
+    }
+    return isMixed ? t.dyn : (joined ?? this.#bindings.newParameter());
   }
 
   #list(elements: readonly Expr[], optionals: ReadonlySet<number>): CelType {
-    let type: CelType | undefined;
-    for (const [i, element] of elements.entries()) {
-      type = this.#join(element.at, type, this.#unwrapped(element, optionals.has(i)));
-    }
-    return t.list(type ?? this.#bindings.newParameter());
+    return t.list(
+      this.#join(elements.map((element, i) => ({ at: element.at, type: this.#unwrapped(element, optionals.has(i)) }))),
+    );
   }
 
   #map(entries: (Expr & { kind: 'map' })['entries']): CelType {
-    let key: CelType | undefined;
-    let value: CelType | undefined;
-    for (const entry of entries) {
-      key = this.#join(entry.key.at, key, this.check(entry.key));
-      value = this.#join(entry.value.at, value, this.#unwrapped(entry.value, entry.isOptional));
-    }
-    return t.map(key ?? this.#bindings.newParameter(), value ?? this.#bindings.newParameter());
+    const checked = entries.map(({ key, value, isOptional }) => ({
+      key: { at: key.at, type: this.check(key) },
+      value: { at: value.at, type: this.#unwrapped(value, isOptional) },
+    }));
+    return t.map(this.#join(checked.map(({ key }) => key)), this.#join(checked.map(({ value }) => value)));
   }
 
   #struct(expr: StructExpr): CelType {

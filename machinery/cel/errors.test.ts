@@ -49,6 +49,10 @@ const issues: [source: string, text: string][] = [
     "ERROR: <input>:1:5: expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)\n" +
       ' | self.n.all(x, true)\n | ....^',
   ],
+  [
+    "{'a': 'x', 'b': 1, 'c': false}",
+    "ERROR: <input>:1:17: expected type 'string' but found 'int'\n | {'a': 'x', 'b': 1, 'c': false}\n | ................^\nERROR: <input>:1:25: expected type 'string' but found 'bool'\n | {'a': 'x', 'b': 1, 'c': false}\n | ........................^",
+  ],
   ['[1, "a"]', "ERROR: <input>:1:5: expected type 'int' but found 'string'\n | [1, \"a\"]\n | ....^"],
   [
     'self.list.all(1, true)',

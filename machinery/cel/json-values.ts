@@ -34,11 +34,12 @@ export function readJson(json: unknown, decl: DeclType): Value {
     case 'dyn':
       return readAnything(json);
     case 'int':
+      if (typeof json === 'bigint') return canonicalInt(json);
       if (Number.isSafeInteger(json)) return json as number;
       if (typeof json === 'number' && Number.isInteger(json)) return canonicalInt(BigInt(json));
       break;
     case 'double':
-      if (typeof json === 'number') return new Double(json);
+      if (typeof json === 'number' || typeof json === 'bigint') return new Double(Number(json));
       break;
     case 'as-is':
       if (typeof json === 'string' && decl.type.kind === 'string') return json;
@@ -71,6 +72,8 @@ function readAnything(json: unknown): Value {
       return json;
     case 'number':
       return Number.isSafeInteger(json) ? json : new Double(json);
+    case 'bigint':
+      return canonicalInt(json);
     case 'object':
       if (Array.isArray(json)) return new JsonList(json, anyList);
       return new JsonMap(json as Record<string, unknown>, anything);

@@ -41,6 +41,7 @@ const truths: Record<string, string[]> = {
     "'hello hello'.replace('he', 'we', 1) == 'wello hello' && 'ab'.replace('', '_') == '_a_b_'",
     "'a b c'.split(' ', 2) == ['a', 'b c'] && 'ab'.split('') == ['a', 'b'] && ['a', 'b'].join('-') == 'a-b'",
     "'👑ab'.substring(1, 2) == 'a' && '  trim\\n '.trim() == 'trim' && 'gums'.reverse() == 'smug'",
+    "'%d %s'.format([1, 'a']) == '1 a'",
     "'%s %d %.2f %x %X %o %b %e'.format([dyn('a'), 5, 3.14159, 255, 255, 8, 5, 1234.5]) == 'a 5 3.14 ff FF 10 101 1.234500e+03'",
     "'%s'.format([[1, 'a', {'k': duration('1s')}]]) == '[1, a, {k: 1s}]'".replace(
       "[1, 'a', {'k'",

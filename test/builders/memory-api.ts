@@ -15,7 +15,7 @@ import { handleGet, handleList } from '../../apiserver/endpoints/list.ts';
 import { handlePatch } from '../../apiserver/endpoints/patch.ts';
 import { handleUpdate } from '../../apiserver/endpoints/update.ts';
 import type { ApiContext } from '../../apiserver/registry/context.ts';
-import { KindTable } from '../../apiserver/registry/kind-table.ts';
+import { KindTable, type ServedResource } from '../../apiserver/registry/kind-table.ts';
 import { parseRequestInfo } from '../../apiserver/request-info.ts';
 import type { Etcd } from '../../apiserver/storage/etcd.ts';
 import { ObjectStore } from '../../apiserver/storage/object-store.ts';
@@ -23,6 +23,8 @@ import { fieldsOfKinds, keyPrefixOf } from '../../apiserver/storage/stored-objec
 import { WatchCache } from '../../apiserver/storage/watch-cache.ts';
 import { storedKinds } from '../../apiserver/stored-kinds.ts';
 import { WebhookClient } from '../../apiserver/webhook-client.ts';
+import { isObject } from '../../machinery/json.ts';
+import { apiVersionOf } from '../../machinery/kind.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeEtcd } from './fake-etcd.ts';
@@ -45,6 +47,10 @@ export interface SendOptions {
   /** Aborted when the client goes. */
   signal?: AbortSignal;
 }
+
+/** A custom resource must say what it is. */
+const typed = ({ kind, version }: ServedResource, body: unknown): unknown =>
+  kind.isCustom && isObject(body) ? { kind: kind.kind, apiVersion: apiVersionOf(version), ...body } : body;
 
 export class MemoryApi {
   readonly etcd: FakeEtcd;
@@ -89,7 +95,9 @@ export class MemoryApi {
       query,
       contentType,
       userAgent: 'test/1',
-      body: Buffer.from(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)),
+      body: Buffer.from(
+        body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(typed(served, body)),
+      ),
       signal,
       authorize: () => undefined,
     };

@@ -22,7 +22,7 @@ describe('the rules of a definition', () => {
   const bad: [JSONSchemaProps, RegExp][] = [
     [
       root(rule(int, 'self >')),
-      /f\]\.x-kubernetes-validations\[0\]\.rule: Invalid value: \{"Rule":"self >".*compilation failed: ERROR: <input>:1:7: Syntax error/,
+      /f\]\.x-kubernetes-validations\[0\]\.rule: Invalid value: \{"Rule":"self \\u003e".*compilation failed: ERROR: <input>:1:7: Syntax error/,
     ],
     [
       root(rule({ type: 'object', properties: { a: int } }, 'self.z == 1')),

@@ -73,20 +73,22 @@ interface Place {
   cardinality: number;
   /** The list whose items cannot be told apart, or the atomic map, where the place is in one. */
   uncorrelatable: string | undefined;
-  isResource: boolean;
+  isRoot?: boolean;
 }
 
 interface Costs {
   errors: FieldError[];
+  /** What is wrong with the schema itself: rules above such a place are not looked at. */
+  unsound: readonly FieldError[];
   total: number;
   /** What each rule adds to the total. */
   shares: { path: string; cost: number }[];
 }
 
 /** What is wrong with the rules of a whole schema: each by itself, and all together by their cost. */
-export function checkRules(schema: JSONSchemaProps, path: string): FieldError[] {
-  const costs: Costs = { errors: [], total: 0, shares: [] };
-  visit(schema, { path, cardinality: 1, uncorrelatable: undefined, isResource: true }, costs);
+export function checkRules(schema: JSONSchemaProps, path: string, unsound: readonly FieldError[] = []): FieldError[] {
+  const costs: Costs = { errors: [], unsound, total: 0, shares: [] };
+  visit(schema, { path, cardinality: 1, uncorrelatable: undefined, isRoot: true }, costs);
   if (costs.total <= staticCrdCostLimit) return costs.errors;
   const why = 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema';
   const worst = [...costs.shares].sort((a, b) => b.cost - a.cost).slice(0, 4);
@@ -97,20 +99,21 @@ export function checkRules(schema: JSONSchemaProps, path: string): FieldError[] 
 
 function visit(schema: JSONSchemaProps, place: Place, costs: Costs): void {
   const { path, cardinality, uncorrelatable } = place;
-  const rules = schema['x-kubernetes-validations'] ?? [];
-  const self = rules.length > 0 ? declOf(schema, place.isResource) : undefined;
+  const given = schema['x-kubernetes-validations'] ?? [];
+  const rules = given.length > 0 && costs.unsound.some(({ field }) => field.startsWith(path)) ? [] : given;
+  const self =
+    rules.length > 0 ? declOf(schema, place.isRoot || schema['x-kubernetes-embedded-resource'] === true) : undefined;
   for (const [i, rule] of rules.entries()) {
     if (self && rule.rule.trim() !== '') {
       checkRule(rule, self, { ...place, path: `${path}.x-kubernetes-validations[${i}]` }, costs);
     }
   }
-  // Parts of an atomic map have no old value of their own.
-  const within = uncorrelatable ?? ((schema['x-kubernetes-map-type'] ?? 'granular') === 'granular' ? undefined : path);
+  const { 'x-kubernetes-map-type': mapType = 'granular' } = schema;
+  const within = uncorrelatable ?? (['granular', 'atomic'].includes(mapType) ? undefined : path);
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
-    const isResource = property['x-kubernetes-embedded-resource'] === true;
-    visit(property, { path: `${path}.properties[${key}]`, cardinality, uncorrelatable: within, isResource }, costs);
+    visit(property, { path: `${path}.properties[${key}]`, cardinality, uncorrelatable: within }, costs);
   }
-  const below = { isResource: false, uncorrelatable };
+  const below = { uncorrelatable };
   const values = valuesOf(schema);
   const many = (max: number | undefined) =>
     cardinality === 0 ? 0 : cardinality * (max ?? declOf(schema, false)?.maxElements ?? unbounded);
@@ -135,7 +138,7 @@ function checkRule(rule: ValidationRule, self: DeclType, place: Place, costs: Co
     return;
   }
   const { isTransition, cost, messageCost } = compiled.rule;
-  if (isTransition && place.uncorrelatable !== undefined) {
+  if ((isTransition || rule.optionalOldSelf) && place.uncorrelatable !== undefined) {
     const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`;
     costs.errors.push(invalid(`${place.path}.rule`, rule.rule, why));
   }

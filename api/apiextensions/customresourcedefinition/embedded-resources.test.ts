@@ -22,7 +22,7 @@ const cases: [value: object, want: string[]][] = [
   [{ one: good, list: [good], map: { a: good } }, []],
   [{ one: { ...good, metadata: { name: 'system:node', namespace: 'n' } } }, []],
   [{ one: {} }, ['one.apiVersion: Required value', 'one.kind: Required value']],
-  [{ list: [good, { ...good, kind: '' }] }, ['list[1].kind: Required value']],
+  [{ list: [good, { ...good, kind: '' }] }, ['list[1].kind: Invalid value: "": must not be empty']],
   [
     { map: { a: { ...good, apiVersion: 'a/b/c' } } },
     ['map[a].apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c'],

@@ -1,8 +1,10 @@
 // Objects in a custom resource (x-kubernetes-embedded-resource) say what they are, and have metadata that is valid.
 // Upstream: apiextensions-apiserver's schema/objectmeta/validation.go.
+
+import { decodeValue } from '../../../machinery/decode.ts';
 import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { isObject } from '../../../machinery/json.ts';
-import type { ObjectMeta } from '../../../machinery/metadata.ts';
+import { type ObjectMeta, objectMeta } from '../../../machinery/metadata.ts';
 import { checkDNS1035Label } from '../../../machinery/name-rules.ts';
 import { validateObjectMeta } from '../../meta/validation.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
@@ -22,13 +24,29 @@ function check(schema: JSONSchemaProps, value: unknown, path: string, errors: Fi
     return;
   }
   if (!isObject(value)) return;
-  if (schema['x-kubernetes-embedded-resource']) append(errors, validateEmbedded(value, path));
+  if (schema['x-kubernetes-embedded-resource']) {
+    const malformed = malformedParts(value, path);
+    append(errors, malformed.length > 0 ? malformed : validateEmbedded(value, path));
+  }
   const { properties = {} } = schema;
   const values = valuesOf(schema);
   for (const [key, below] of Object.entries(value)) {
     if (Object.hasOwn(properties, key)) check(properties[key]!, below, childPath(path, key), errors);
     else if (values) check(values, below, `${path}[${key}]`, errors);
   }
+}
+
+/** What cannot be read as an object: nothing else is said of it then. */
+function malformedParts({ apiVersion, kind, metadata }: Record<string, unknown>, path: string): FieldError[] {
+  const errors = Object.entries({ apiVersion, kind }).flatMap(([key, value]) =>
+    value === undefined || typeof value === 'string' ? [] : [invalid(childPath(path, key), value, 'must be a string')],
+  );
+  try {
+    if (metadata !== undefined) decodeValue(objectMeta, metadata);
+  } catch (err) {
+    errors.push(invalid(childPath(path, 'metadata'), metadata, (err as Error).message));
+  }
+  return errors;
 }
 
 function validateEmbedded({ apiVersion, kind, metadata }: Record<string, unknown>, path: string): FieldError[] {
@@ -42,14 +60,14 @@ function validateEmbedded({ apiVersion, kind, metadata }: Record<string, unknown
         ? []
         : [`may have mixed case, but should otherwise match: ${complaints.join(',')}`];
     }),
-    ...(isObject(metadata) ? validateMetadata(metadata, childPath(path, 'metadata')) : []),
+    ...(!isObject(metadata) ? [] : validateMetadata(metadata as ObjectMeta, childPath(path, 'metadata'))),
   ];
 }
 
-function validateWord(value: unknown, path: string, complaintsOf: (text: string) => string[]): FieldError[] {
-  if (value === undefined || value === '') return [required(path, '')];
-  if (typeof value !== 'string') return [invalid(path, value, 'must be a string')];
-  return complaintsOf(value).map((complaint) => invalid(path, value, complaint));
+function validateWord(text: unknown, path: string, complaintsOf: (text: string) => string[]): FieldError[] {
+  if (typeof text !== 'string') return [required(path, '')];
+  if (text === '') return [invalid(path, text, 'must not be empty')];
+  return complaintsOf(text).map((complaint) => invalid(path, text, complaint));
 }
 
 /** It need not have a name, and may be in a namespace or not. */

@@ -1,7 +1,7 @@
 // Items of lists that are sets or maps come once.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
 
-import { duplicate, type FieldError } from '../../../machinery/field-error.ts';
+import { duplicate, type FieldError, invalid } from '../../../machinery/field-error.ts';
 import { canonicalJson, isObject } from '../../../machinery/json.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
@@ -17,30 +17,33 @@ function check(schema: JSONSchemaProps, value: unknown, path: string, errors: Fi
   if (Array.isArray(value)) {
     const listType = schema['x-kubernetes-list-type'];
     const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-    if (listType === 'map')
-      checkUnique(
-        value.map((item) => keysOf(item, keys)),
-        path,
-        errors,
-      );
-    if (listType === 'set') checkUnique(value, path, errors);
+    const stranger = listType === 'map' ? value.findIndex((item) => item !== null && !isObject(item)) : -1;
+    if (stranger >= 0) {
+      const why = 'must be an object for an array of list-type map';
+      errors.push(invalid(`${path}[${stranger}]`, value[stranger], why));
+    } else if (listType === 'map') {
+      const itemKeys = value.map((item) => keysOf(item ?? {}, keys));
+      checkUnique(itemKeys, path, errors);
+    } else if (listType === 'set') checkUnique(value, path, errors);
     const items = itemsOf(schema);
     if (items) for (const [i, item] of value.entries()) check(items, item, `${path}[${i}]`, errors);
   } else if (isObject(value)) {
     const values = valuesOf(schema);
     const { properties = {} } = schema;
     for (const key in value) {
-      const property = Object.hasOwn(properties, key) ? properties[key] : values;
-      if (property) check(property, value[key], childPath(path, key), errors);
+      if (Object.hasOwn(properties, key)) check(properties[key]!, value[key], childPath(path, key), errors);
+      else if (values) check(values, value[key], `${path}[${key}]`, errors);
     }
   }
 }
 
 function checkUnique(keys: readonly unknown[], path: string, errors: FieldError[]): void {
-  const seen = new Set<string>();
+  const seen = new Map<string, number>();
   for (const [i, key] of keys.entries()) {
     const text = canonicalJson(key);
-    if (seen.has(text)) errors.push(duplicate(`${path}[${i}]`, key));
-    seen.add(text);
+    const times = seen.get(text) ?? 0;
+    // Said once of each, however often it comes.
+    if (times === 1) errors.push(duplicate(`${path}[${i}]`, key));
+    seen.set(text, times + 1);
   }
 }

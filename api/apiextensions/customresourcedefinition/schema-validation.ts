@@ -1,15 +1,13 @@
 // What a schema of custom resources may say. Upstream: ValidateCustomResourceDefinitionOpenAPISchema
 // in apiextensions-apiserver's apis/apiextensions/validation.
 import { append, type FieldError, forbidden, invalid, notSupported } from '../../../machinery/field-error.ts';
-import { isObject } from '../../../machinery/json.ts';
 import { checkRules } from './compiled-rules.ts';
+import { validateDefaults } from './default-validation.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { validateListType, validateMapType } from './list-type-validation.ts';
-import { validateListTypes } from './list-types.ts';
 import { validateRules } from './rule-validation.ts';
-import { itemsOf, valuesOf } from './schema-walk.ts';
+import { allSchemas, itemsOf, valuesOf } from './schema-walk.ts';
 import { validateStructural } from './structural.ts';
-import { validateValue } from './value-validation.ts';
 
 const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'];
 const metaFields = new Set(['metadata', 'kind', 'apiVersion']);
@@ -29,11 +27,20 @@ const rootFields = new Set(
 export function validateSchema(schema: JSONSchemaProps, hasStatus: boolean, path: string): FieldError[] {
   const errors = hasStatus ? validateRoot(schema, path) : [];
   if (schema.nullable) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
-  append(errors, validateStructural(schema, path));
-  append(errors, validateLevel(schema, path, { isRoot: true }));
-  // Rules are judged by a schema that is sound.
-  return errors.length > 0 ? errors : checkRules(schema, path);
+  const isReadable = ![...allSchemas(schema)].some(hasForeignKeyword);
+  const unstructured = isReadable ? validateStructural(schema, path) : [];
+  const wrongDefaults = isReadable && unstructured.length === 0 ? validateDefaults(schema, path) : [];
+  const ofLevels = validateLevel(schema, path, { isRoot: true });
+  append(errors, [...unstructured, ...wrongDefaults, ...ofLevels]);
+  if (!isReadable || unstructured.length + wrongDefaults.length > 0) return errors;
+  return [...errors, ...checkRules(schema, path, ofLevels)];
 }
+
+/** With one of these there is no telling what a schema means. */
+const hasForeignKeyword = (schema: JSONSchemaProps): boolean =>
+  Array.isArray(schema.items) ||
+  schema['x-kubernetes-preserve-unknown-fields'] === false ||
+  unsupported.some((key) => schema[key] !== undefined);
 
 function validateRoot(schema: JSONSchemaProps, path: string): FieldError[] {
   if (schema.type && schema.type !== 'object') {
@@ -121,15 +128,6 @@ function validateKeywords(schema: JSONSchemaProps, path: string, place: Place): 
   if (schema.type && !types.includes(schema.type)) errors.push(notSupported(`${path}.type`, schema.type, types));
   if (schema.default !== undefined && place.noDefault !== undefined) {
     errors.push(forbidden(`${path}.default`, `must not be set ${place.noDefault}`));
-  } else if (schema.default !== undefined) {
-    const { default: value, ...type } = schema;
-    if (!place.inMeta && losesFields(type, value)) {
-      errors.push(invalid(`${path}.default`, value, 'must not have unknown fields'));
-    }
-    append(errors, [
-      ...validateValue(type, value, `${path}.default`),
-      ...validateListTypes(type, value, `${path}.default`),
-    ]);
   }
   for (const key of unsupported) {
     if (schema[key] !== undefined) errors.push(forbidden(`${path}.${key}`, `${key} is not supported`));
@@ -145,18 +143,4 @@ function validateKeywords(schema: JSONSchemaProps, path: string, place: Place): 
     errors.push(forbidden(`${path}.x-kubernetes-embedded-resource`, why));
   }
   return errors;
-}
-
-/** Whether a value has a field that its schema does not know, and would lose. */
-function losesFields(schema: JSONSchemaProps, value: unknown): boolean {
-  const items = itemsOf(schema);
-  if (Array.isArray(value)) return items !== undefined && value.some((item) => losesFields(items, item));
-  if (!isObject(value)) return false;
-  const { properties = {} } = schema;
-  const keeps = schema['x-kubernetes-preserve-unknown-fields'] || schema.additionalProperties === true;
-  return Object.entries(value).some(([key, below]) => {
-    const known = Object.hasOwn(properties, key) ? properties[key] : valuesOf(schema);
-    if (known) return losesFields(known, below);
-    return !keeps && !(schema['x-kubernetes-embedded-resource'] && metaFields.has(key));
-  });
 }

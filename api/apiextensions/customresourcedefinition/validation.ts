@@ -212,13 +212,33 @@ const approvalLink = 'see https://github.com/kubernetes/enhancements/pull/1111';
 /** Whether the group is one of Kubernetes' own, in which resources need an approval. */
 export const isProtectedGroup = (group: string): boolean => /(^|\.)(k8s|kubernetes)\.io$/.test(group);
 
-function validateApproval({ metadata, spec }: CustomResourceDefinition): FieldError[] {
+interface Approval {
+  status: 'True' | 'False';
+  reason: string;
+  message: string;
+}
+
+/** What the annotation of a definition in a protected group says of its approval. */
+export function approvalOf({ metadata }: CustomResourceDefinition): Approval {
+  const approval = metadata.annotations?.[approvalKey] ?? '';
+  const refused = (reason: string, message: string): Approval => ({ status: 'False', reason, message });
+  if (approval === '') return refused('MissingAnnotation', `${approvalText}, ${approvalLink}`);
+  if (approval.startsWith('unapproved')) {
+    return refused('UnapprovedAnnotation', `not approved: ${JSON.stringify(approval)}`);
+  }
+  const url = parseUrl(approval);
+  if (typeof url !== 'string' && url.host && url.scheme) {
+    return { status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${approval}` };
+  }
+  const why = `${approvalText} with either a URL or a reason starting with "unapproved", ${approvalLink}`;
+  return refused('InvalidAnnotation', why);
+}
+
+function validateApproval(definition: CustomResourceDefinition): FieldError[] {
+  const { metadata, spec } = definition;
   if (!isProtectedGroup(spec.group)) return [];
   const path = `metadata.annotations[${approvalKey}]`;
-  const approval = metadata.annotations?.[approvalKey] ?? '';
-  if (approval === '') return [required(path, `${approvalText}, ${approvalLink}`)];
-  const url = parseUrl(approval);
-  if (approval.startsWith('unapproved') || (typeof url !== 'string' && url.host && url.scheme)) return [];
-  const why = `${approvalText} with either a URL or a reason starting with "unapproved", ${approvalLink}`;
-  return [invalid(path, approval, why)];
+  const { reason, message } = approvalOf(definition);
+  if (reason === 'MissingAnnotation') return [required(path, message)];
+  return reason === 'InvalidAnnotation' ? [invalid(path, metadata.annotations?.[approvalKey], message)] : [];
 }

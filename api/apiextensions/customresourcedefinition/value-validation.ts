@@ -5,6 +5,7 @@
 import {
   append,
   type FieldError,
+  type FieldErrorType,
   invalid,
   notSupported,
   required,
@@ -13,7 +14,7 @@ import {
 } from '../../../machinery/field-error.ts';
 import { canonicalJson, isObject, jsonEqual, writeJson } from '../../../machinery/json.ts';
 import { userRegExp } from '../../../machinery/regexp.ts';
-import { hasFormat } from './formats.ts';
+import { hasFormat, isKnownFormat } from './formats.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
 
@@ -21,80 +22,116 @@ import { itemsOf, valuesOf } from './schema-walk.ts';
 const maxErrors = 100;
 
 /**
- * The errors of a value, in the order of the schema. `path` is that of the value: `spec.n`; '' for a whole object. Parts
- * that are as they were in `old` may stay so, whatever the schema says of them now.
+ * The errors of a value. `at` is the field that holds it, '' for a whole object: the texts speak of what is below it.
+ * Parts that are as they were in `old` may stay so, whatever the schema says of them now.
  */
-export function validateValue(schema: JSONSchemaProps, value: unknown, path: string, old?: unknown): FieldError[] {
+export function validateValue(schema: JSONSchemaProps, value: unknown, at = '', old?: unknown): FieldError[] {
   const errors: FieldError[] = [];
-  check(schema, value, { path: () => path, errors, old });
+  check(schema, value, { at, path: () => '', errors, old });
   return errors;
 }
 
 export const childPath = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);
 
 interface Place {
-  /** Made where there is something to say: a list may be long. */
+  at: string;
+  /** From `at` to the value; made where there is something to say: a list may be long. */
   path: () => string;
   errors: FieldError[];
   old: unknown;
 }
 
-type Fail = (text: string) => void;
+/** How many checks were made and passed: of alternatives that all fail, the one with most of them is shown. */
+type Matches = number;
 
-function check(schema: JSONSchemaProps, value: unknown, place: Place): void {
+function check(schema: JSONSchemaProps, value: unknown, place: Place): Matches {
   const { errors, old } = place;
-  if (errors.length >= maxErrors || (old !== undefined && jsonEqual(value, old))) return;
-  if (value === null && schema.nullable) return;
-  const fail = (text: string) => {
-    const path = place.path();
-    errors.push(invalid(path, value, `${path} in body ${text}`));
-  };
-  if (!isOfType(schema, value)) {
-    const [path, given] = [place.path(), typeOf(value)];
-    const wanted = schema['x-kubernetes-int-or-string'] ? 'integer,string' : schema.type;
-    const text = `${path} in body must be of type ${wanted}: ${JSON.stringify(given)}`;
-    errors.push({ ...invalid(path, given, text), type: 'TypeInvalid' });
-    return;
-  }
-  checkEnum(schema, value, place);
-  if (typeof value === 'string') checkString(schema, value, place, fail);
-  else if (typeof value === 'number' || typeof value === 'bigint') checkNumber(schema, value, fail);
-  else if (Array.isArray(value)) checkList(schema, value, place, fail);
-  else if (isObject(value)) checkObject(schema, value, place, fail);
-  checkCombinations(schema, value, place);
+  return errors.length >= maxErrors || (old !== undefined && jsonEqual(value, old))
+    ? 0
+    : checkNew(schema, value, place);
 }
+
+function checkNew(schema: JSONSchemaProps, value: unknown, place: Place): Matches {
+  let matches = checkType(schema, value, place) ? 2 : 1;
+  if (value !== null && value !== undefined) matches += checkCombinations(schema, value, place);
+  if (typeof value === 'string') checkString(schema, value, place);
+  else if (typeof value === 'number' || typeof value === 'bigint') checkNumber(schema, value, place);
+  else if (Array.isArray(value)) matches += checkList(schema, value, place);
+  checkEnum(schema, value, place);
+  return isObject(value) ? matches + checkObject(schema, value, place) : matches;
+}
+
+function fieldOf({ at, path }: Place): string {
+  const below = path().replace(/^\./, '');
+  return at && below ? `${at}.${below}` : at || below;
+}
+
+function fail(place: Place, shown: unknown, text: string, type: FieldErrorType = 'Invalid'): void {
+  const error = invalid(fieldOf(place), shown, `${place.path()} in body ${text}`);
+  place.errors.push({ ...error, type });
+}
+
+/** Says, once, what upstream says of no field in particular. */
+function failAsWhole({ at, errors }: Place, text: string): void {
+  const error = invalid(at || '<nil>', '', text);
+  if (!errors.some(({ detail }) => detail === error.detail)) errors.push(error);
+}
+
+/** A number that Go would not read as an int64 is a float there. */
+export const isWhole = (value: unknown) => typeof value === 'bigint' || Number.isSafeInteger(value);
 
 function typeOf(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'bigint') return 'integer';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (typeof value === 'bigint' || typeof value === 'number') return isWhole(value) ? 'integer' : 'number';
   return typeof value;
+}
+
+const ofNumbers: Record<string, readonly string[]> = { integer: ['int32', 'int64'], number: ['float', 'double'] };
+
+/** The format of a schema, where it is one that its type can have. */
+function formatOf({ type = 'string', format = '' }: JSONSchemaProps): string | undefined {
+  return (type === 'string' ? isKnownFormat(format) : ofNumbers[type]?.includes(format)) ? format : undefined;
 }
 
 function isOfType(schema: JSONSchemaProps, value: unknown): boolean {
   const given = typeOf(value);
+  if (given === 'null') return schema.nullable === true || (!schema.type && !schema['x-kubernetes-int-or-string']);
   if (schema['x-kubernetes-int-or-string']) return given === 'integer' || given === 'string';
   if (!schema.type) return true;
+  // As Kubernetes has it: with a format, a list is as good as a text.
+  if (given === 'array' && schema.type === 'string' && formatOf(schema)) return true;
   return given === schema.type || (schema.type === 'number' && given === 'integer');
 }
 
-function checkEnum(schema: JSONSchemaProps, value: unknown, { path, errors }: Place): void {
-  if (!schema.enum || schema.enum.some((one) => jsonEqual(one, value))) return;
-  const allowed = schema.enum.map((one) => (typeof one === 'string' ? one : writeJson(one)));
-  errors.push(notSupported(path(), value, allowed));
+function checkType(schema: JSONSchemaProps, value: unknown, place: Place): boolean {
+  if (isOfType(schema, value)) return true;
+  const given = typeOf(value);
+  // Where the type has a format, that is what is missed.
+  const format = ['null', 'array', 'string'].includes(given) ? undefined : formatOf(schema);
+  const wanted = format ?? (schema['x-kubernetes-int-or-string'] ? 'integer,string' : schema.type);
+  const shown = format ? ({ integer: 'int64', number: 'float64' }[given] ?? '') : given;
+  fail(place, shown, `must be of type ${wanted}: ${JSON.stringify(shown)}`, 'TypeInvalid');
+  return false;
 }
 
-function checkString(schema: JSONSchemaProps, value: string, { path, errors }: Place, fail: Fail): void {
-  const { minLength, maxLength, pattern, format } = schema;
+function checkEnum(schema: JSONSchemaProps, value: unknown, place: Place): void {
+  if (!schema.enum?.length || (value !== null && schema.enum.some((one) => jsonEqual(one, value)))) return;
+  const allowed = schema.enum.map((one) => (typeof one === 'string' ? one : writeJson(one)));
+  place.errors.push(notSupported(fieldOf(place), value, allowed));
+}
+
+function checkString(schema: JSONSchemaProps, value: string, place: Place): void {
+  const { minLength, maxLength, pattern } = schema;
   // Characters are counted as Go counts them: a pair of surrogates is one.
   const length = minLength === undefined && maxLength === undefined ? 0 : countRunes(value);
-  if (maxLength !== undefined && length > maxLength) errors.push(tooLong(path(), maxLength));
-  if (minLength !== undefined && length < minLength) fail(`should be at least ${minLength} chars long`);
-  if (pattern && !userRegExp(pattern).test(value)) fail(`should match '${pattern}'`);
+  if (maxLength !== undefined && length > maxLength) place.errors.push(tooLong(fieldOf(place), maxLength));
+  else if (minLength !== undefined && length < minLength)
+    fail(place, value, `should be at least ${minLength} chars long`);
+  else if (pattern && !userRegExp(pattern).test(value)) fail(place, value, `should match '${pattern}'`);
+  const format = formatOf(schema);
   if (format && !hasFormat(format, value)) {
-    const text = `${path()} in body must be of type ${format}: ${JSON.stringify(value)}`;
-    errors.push({ ...invalid(path(), value, text), type: 'TypeInvalid' });
+    fail(place, value, `must be of type ${format}: ${JSON.stringify(value)}`, 'TypeInvalid');
   }
 }
 
@@ -107,30 +144,70 @@ function countRunes(text: string): number {
   return count;
 }
 
-function checkNumber(schema: JSONSchemaProps, value: number | bigint, fail: Fail): void {
+/** Whole numbers are held against the whole parts of bounds. */
+function checkNumber(schema: JSONSchemaProps, value: number | bigint, place: Place): void {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
-  if (maximum !== undefined && (exclusiveMaximum ? value >= maximum : value > maximum)) {
-    fail(`should be less than ${exclusiveMaximum ? '' : 'or equal to '}${maximum}`);
+  const asGiven = (bound: number) => (isWhole(value) ? Math.trunc(bound) : bound);
+  checkRange(schema, value, 'Checked', place);
+  if (multipleOf !== undefined && checkRange(schema, multipleOf, 'MultipleOf', place)) {
+    const factor = asGiven(multipleOf);
+    if (factor <= 0) {
+      const text = `factor MultipleOf declared for ${place.path()} must be positive: ${factor}`;
+      place.errors.push(invalid(fieldOf(place), factor, text));
+    } else if (!isMultiple(value, factor)) fail(place, value, `should be a multiple of ${factor}`);
   }
-  if (minimum !== undefined && (exclusiveMinimum ? value <= minimum : value < minimum)) {
-    fail(`should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${minimum}`);
+  if (minimum !== undefined && checkRange(schema, minimum, 'Minimum boundary', place)) {
+    const bound = asGiven(minimum);
+    const isBelow = exclusiveMinimum ? value <= bound : value < bound;
+    if (isBelow) fail(place, value, `should be greater than ${exclusiveMinimum ? '' : 'or equal to '}${bound}`);
   }
-  if (multipleOf && !Number.isInteger(Number(value) / multipleOf)) fail(`should be a multiple of ${multipleOf}`);
+  if (maximum !== undefined && checkRange(schema, maximum, 'Maximum boundary', place)) {
+    const bound = asGiven(maximum);
+    const isAbove = exclusiveMaximum ? value >= bound : value > bound;
+    if (isAbove) fail(place, value, `should be less than ${exclusiveMaximum ? '' : 'or equal to '}${bound}`);
+  }
 }
 
-function checkList(schema: JSONSchemaProps, value: readonly unknown[], place: Place, fail: Fail): void {
-  const { path, errors, old } = place;
+const isMultiple = (value: number | bigint, factor: number): boolean =>
+  typeof value === 'bigint'
+    ? value % BigInt(factor) === 0n
+    : Number.isSafeInteger(factor < 1 ? (1 / factor) * value : value / factor);
+
+/** Whether a number, or a bound, fits into what the schema has. */
+function checkRange(schema: JSONSchemaProps, value: number | bigint, what: string, place: Place): boolean {
+  const { type } = schema;
+  const format = formatOf(schema);
+  const isInside =
+    type === 'integer'
+      ? (isWhole(value) || (Number.isInteger(value) && Math.abs(Number(value)) < 2 ** 63)) &&
+        (format !== 'int32' || Number(value) === (Number(value) | 0))
+      : format !== 'float' || Number.isFinite(Math.fround(Number(value)));
+  if (isInside) return true;
+  const wanted = format ? `with format ${format}` : '(default format)';
+  failAsWhole(place, `${what} value must be of type ${type} ${wanted} in ${place.path()}`);
+  return false;
+}
+
+function checkList(schema: JSONSchemaProps, value: readonly unknown[], place: Place): Matches {
+  const { path, old } = place;
   const { minItems, maxItems } = schema;
-  if (maxItems !== undefined && value.length > maxItems) errors.push(tooMany(path(), value.length, maxItems));
-  if (minItems !== undefined && value.length < minItems) fail(`should have at least ${minItems} items`);
   const items = itemsOf(schema);
-  if (!items) return;
-  const oldItem = correlate(schema, Array.isArray(old) ? old : []);
-  const isPlain = isTypeAlone(items);
-  for (const [i, item] of value.entries()) {
-    if (isPlain && isOfType(items, item)) continue;
-    check(items, item, { path: () => `${path()}[${i}]`, errors, old: oldItem(item) });
+  let matches = 1;
+  if (items) {
+    const oldItem = correlate(schema, Array.isArray(old) ? old : []);
+    const isPlain = isTypeAlone(items);
+    for (const [i, item] of value.entries()) {
+      if (isPlain && isOfType(items, item)) matches += 2;
+      else matches += check(items, item, { ...place, path: () => `${path()}[${i}]`, old: oldItem(item) });
+    }
   }
+  if (minItems !== undefined && value.length < minItems) {
+    fail(place, value.length, `should have at least ${minItems} items`);
+  }
+  if (maxItems !== undefined && value.length > maxItems) {
+    place.errors.push(tooMany(fieldOf(place), value.length, maxItems));
+  }
+  return matches;
 }
 
 const ofScalarAlone = new Set(['type', 'description', 'title', 'default', 'nullable']);
@@ -154,60 +231,82 @@ export const keysOf = (item: unknown, keys: readonly string[]): unknown =>
     ? Object.fromEntries(keys.filter((key) => Object.hasOwn(item, key)).map((key) => [key, item[key]]))
     : item;
 
-function checkObject(schema: JSONSchemaProps, value: Record<string, unknown>, place: Place, fail: Fail): void {
+function checkObject(schema: JSONSchemaProps, value: Record<string, unknown>, place: Place): Matches {
   const { path, errors, old } = place;
   const { minProperties, maxProperties, properties = {} } = schema;
   if (minProperties !== undefined || maxProperties !== undefined) {
     const count = Object.keys(value).length;
-    if (maxProperties !== undefined && count > maxProperties) errors.push(tooMany(path(), count, maxProperties));
-    if (minProperties !== undefined && count < minProperties) fail(`should have at least ${minProperties} properties`);
-  }
-  for (const key of schema.required ?? []) {
-    if (!Object.hasOwn(value, key)) errors.push(required(childPath(path(), key)));
+    if (minProperties !== undefined && count < minProperties) {
+      fail(place, count, `should have at least ${minProperties} properties`);
+    }
+    if (maxProperties !== undefined && count > maxProperties)
+      errors.push(tooMany(fieldOf(place), count, maxProperties));
   }
   const values = valuesOf(schema);
+  let matches = 0;
   for (const key in value) {
-    const property = Object.hasOwn(properties, key) ? properties[key] : values;
+    const isProperty = Object.hasOwn(properties, key);
+    const property = isProperty ? properties[key] : values;
     const before = isObject(old) && Object.hasOwn(old, key) ? old[key] : undefined;
-    if (property) check(property, value[key], { path: () => childPath(path(), key), errors, old: before });
+    const below = isProperty ? () => childPath(path(), key) : () => `${path()}.${key}`;
+    if (property) matches += check(property, value[key], { ...place, path: below, old: before });
   }
+  for (const key of schema.required ?? []) {
+    if (!Object.hasOwn(value, key)) errors.push(required(fieldOf({ ...place, path: () => `${path()}.${key}` })));
+  }
+  return matches;
 }
 
-function checkCombinations(schema: JSONSchemaProps, value: unknown, place: Place): void {
+function checkCombinations(schema: JSONSchemaProps, value: unknown, place: Place): Matches {
   const { allOf = [], anyOf = [], oneOf = [], not } = schema;
-  if (!not && allOf.length + anyOf.length + oneOf.length === 0) return;
-  const { errors } = place;
-  const path = place.path();
-  const quoted = JSON.stringify(path);
-  const fail = (text: string) => void errors.push(invalid(path, value, `${quoted} ${text}`));
-  const errorsOf = (part: JSONSchemaProps) => validateValue(part, value, path);
-  for (const part of allOf) {
-    const found = errorsOf(part);
-    if (found.length > 0) {
-      append(errors, found);
-      fail('must validate all the schemas (allOf)');
-      break;
-    }
-  }
+  if (!not && allOf.length + anyOf.length + oneOf.length === 0) return 0;
+  const quoted = JSON.stringify(place.path());
+  const results = (parts: readonly JSONSchemaProps[]): Result[] =>
+    parts.map((part) => {
+      const errors: FieldError[] = [];
+      return { errors, matches: checkNew(part, value, { ...place, errors }) };
+    });
+  let matches = 0;
+  const take = (result: Result | undefined) => {
+    append(place.errors, result?.errors ?? []);
+    matches += result?.matches ?? 0;
+  };
   if (anyOf.length > 0) {
-    const results = anyOf.map(errorsOf);
-    if (results.every((found) => found.length > 0)) {
-      append(errors, nearest(results));
-      fail('must validate at least one schema (anyOf)');
-    }
+    const all = results(anyOf);
+    const good = all.find(isGood);
+    if (!good) failAsWhole(place, `${quoted} must validate at least one schema (anyOf)`);
+    take(good ?? nearest(all));
   }
   if (oneOf.length > 0) {
-    const results = oneOf.map(errorsOf);
-    const good = results.filter((found) => found.length === 0).length;
-    if (good === 0) {
-      append(errors, nearest(results));
-      fail('must validate one and only one schema (oneOf). Found none valid');
-    } else if (good > 1) fail(`must validate one and only one schema (oneOf). Found ${good} valid alternatives`);
+    const all = results(oneOf);
+    const good = all.filter(isGood);
+    if (good.length !== 1) {
+      const found = good.length === 0 ? 'Found none valid' : `Found ${good.length} valid alternatives`;
+      failAsWhole(place, `${quoted} must validate one and only one schema (oneOf). ${found}`);
+    }
+    if (good.length < 2) take(good[0] ?? nearest(all));
   }
-  if (not && errorsOf(not).length === 0) fail('must not validate the schema (not)');
+  if (allOf.length > 0) {
+    const all = results(allOf);
+    for (const result of all) take(result);
+    if (!all.every(isGood)) {
+      failAsWhole(
+        place,
+        `${quoted} must validate all the schemas (allOf)${all.some(isGood) ? '' : '. None validated'}`,
+      );
+    }
+  }
+  if (not && results([not]).every(isGood)) failAsWhole(place, `${quoted} must not validate the schema (not)`);
+  return matches;
 }
 
-/** What keeps the value from the schema it comes closest to. */
-function nearest(results: readonly FieldError[][]): FieldError[] {
-  return results.reduce((best, found) => (found.length < best.length ? found : best));
+interface Result {
+  errors: FieldError[];
+  matches: Matches;
 }
+
+const isGood = ({ errors }: Result) => errors.length === 0;
+
+/** What keeps the value from the schema it comes closest to: the first with most checks passed. */
+const nearest = (results: readonly Result[]): Result =>
+  results.reduce((best, one) => (one.matches > best.matches ? one : best));

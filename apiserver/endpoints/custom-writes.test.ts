@@ -1,0 +1,172 @@
+// Writes of custom resources, where they are read and refused otherwise than built-in kinds.
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
+import { customKinds } from '../crd/custom-kind.ts';
+import { keyPrefixOf } from '../storage/stored-object.ts';
+import { scaleSubresource } from '../subresources/scale.ts';
+
+const integer = { type: 'integer' };
+const definition: any = {
+  metadata: { name: 'things.example.com' },
+  spec: {
+    group: 'example.com',
+    scope: 'Namespaced',
+    names: { plural: 'things', kind: 'Thing' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        subresources: { status: {}, scale: { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' } },
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: {
+              spec: {
+                type: 'object',
+                properties: { n: integer, m: { type: 'object', additionalProperties: integer } },
+              },
+              status: { type: 'object', properties: { n: integer } },
+            },
+          },
+        },
+      },
+    ],
+  },
+};
+const things = '/apis/example.com/v1/namespaces/default/things';
+const merge = 'application/merge-patch+json';
+const sent = (text: string) => ({ body: text, contentType: 'application/json' });
+const thing = (more: object = {}) => ({ metadata: { name: 'a' }, ...more });
+
+describe('a custom resource', () => {
+  let api: MemoryApi;
+  before(async () => {
+    api = await startMemoryApi();
+    const { served } = customKinds(definition, { definition }, async (_, objects) => [...objects]);
+    api.kinds.exchange([], served);
+    await api.context.store.cache.join(keyPrefixOf(served[0]!));
+    await api.send('POST', things, { body: thing({ spec: { n: 1 } }) });
+    await api.send('POST', things, { body: { metadata: { name: 'none' } } });
+  });
+
+  const typed = '"apiVersion":"example.com/v1","kind":"Thing"';
+  const refused: [method: string, path: string, text: string, code: number, message: RegExp][] = [
+    [
+      'POST',
+      things,
+      '{"apiVersion":"example.com/v1"}',
+      400,
+      /Object 'Kind' is missing in '\{"apiVersion":"example.com\/v1"\}' \(/,
+    ],
+    ['POST', things, '{"kind":"Thing"}', 400, /^the API version in the data \(\) does not match/],
+    [
+      'POST',
+      things,
+      '{"apiVersion":"example.com/v1","kind":"Other"}',
+      422,
+      /^Other.example.com "" is invalid: kind: Invalid value: "Other": must be Thing$/,
+    ],
+    ['POST', things, `{${typed},"metadata":{"name":1}}`, 400, /Go struct field ObjectMeta.name of type string$/],
+    ['POST', things, `{${typed},"metadata":5}`, 400, /cannot unmarshal number into Go value of type v1.ObjectMeta$/],
+    [
+      'POST',
+      `${things}?fieldValidation=Strict`,
+      `{${typed},"z":1,"spec":{"b":1},"a":1}`,
+      400,
+      /"a", unknown field "spec.b", unknown field "z"$/,
+    ],
+    [
+      'PATCH',
+      `${things}/a`,
+      '{"apiVersion":"example.com/v2"}',
+      422,
+      /apiVersion: Invalid value: "example.com\/v2": must be example.com\/v1$/,
+    ],
+    ['PATCH', `${things}/a`, '{"metadata":{"uid":"x"}}', 422, /metadata.uid: Invalid value: "x": field is immutable/],
+    [
+      'PATCH',
+      `${things}/a`,
+      '{"metadata":{"deletionTimestamp":"2020-01-01T00:00:00Z"}}',
+      422,
+      /deletionTimestamp: .*field is immutable/,
+    ],
+  ];
+  for (const [method, path, body, code, message] of refused) {
+    test(`${method} ${body} is refused with ${code}`, async () => {
+      const contentType = method === 'PATCH' ? merge : 'application/json';
+      await assert.rejects(api.send(method, path, { body, contentType }), { code, message });
+    });
+  }
+
+  test('loses nulls that it may not have, also of maps', async () => {
+    const { spec } = await api.send('POST', `${things}?dryRun=All`, {
+      body: { metadata: { name: 'b' }, spec: { n: null, m: { a: null, b: 1 } } },
+    });
+    assert.deepEqual(spec, { m: { b: 1 } });
+  });
+
+  test('is written to at its status without having one', async () => {
+    const { status } = await api.send('PATCH', `${things}/a/status`, { ...sent('{}'), contentType: merge });
+    assert.equal(status, undefined);
+  });
+
+  test('keeps its managed fields where none are given', async () => {
+    const { metadata } = await api.send('PATCH', `${things}/a`, {
+      ...sent('{"metadata":{"managedFields":[]}}'),
+      contentType: merge,
+    });
+    assert.equal(metadata.managedFields.length, 1);
+  });
+
+  test('warns of finalizers that others may have too', async () => {
+    const finalizers = ['x', 'a.b', 'example.com/y', 'orphan'];
+    const answer: any = await api.answer('POST', `${things}?dryRun=All`, {
+      body: { metadata: { name: 'b', finalizers } },
+    });
+    const rest = 'to avoid accidental conflicts with other finalizer writers';
+    assert.deepEqual(answer.warnings, [
+      `metadata.finalizers: "a.b": prefer a domain-qualified finalizer name including a path (/) ${rest}`,
+      `metadata.finalizers: "x": prefer a domain-qualified finalizer name ${rest}`,
+    ]);
+  });
+
+  const scale = async (method: string, name: string, body?: string, contentType = 'application/json') => {
+    const request = api.request(method, `${things}/${name}/scale`, { body, contentType });
+    const answer: any = await scaleSubresource.handle(api.context as never, request, {} as never);
+    return answer.value;
+  };
+  const asked = (n: number) =>
+    `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"a"},"spec":{"replicas":${n}}}`;
+
+  test('is scaled without naming its version, and shows no selector that it has not', async () => {
+    const { spec, status } = await scale('PUT', 'a', asked(3));
+    assert.deepEqual({ spec, status }, { spec: { replicas: 3 }, status: { replicas: 0 } });
+    await assert.rejects(scale('PUT', 'a', asked(-3)), {
+      code: 422,
+      message: /^Thing.example.com "a" is invalid: \.spec\.n: Invalid value: -3: should be a non-negative integer$/,
+    });
+  });
+
+  test('has no scale without replicas', async () => {
+    await assert.rejects(scale('GET', 'none'), {
+      code: 500,
+      message: /the spec replicas field "\.spec\.n" does not exist$/,
+    });
+    await assert.rejects(scale('PATCH', 'none', '{}', merge), {
+      code: 400,
+      message: /^the spec replicas field "\.spec\.n" cannot be empty$/,
+    });
+  });
+});
+
+test('a delete takes its options from the body, or else from the query', async () => {
+  const api = await startMemoryApi();
+  const configMaps = '/api/v1/namespaces/default/configmaps';
+  await api.send('POST', configMaps, { body: { metadata: { name: 'c' } } });
+  await api.send('DELETE', `${configMaps}/c?dryRun=All&fieldValidation=nonsense`);
+  await api.send('GET', `${configMaps}/c`);
+  await api.send('DELETE', `${configMaps}/c?dryRun=All`, { body: { kind: 'DeleteOptions' } });
+  await assert.rejects(api.send('GET', `${configMaps}/c`), { code: 404 });
+});
