@@ -1,7 +1,7 @@
 // What is in a namespace, and emptying it kind by kind. Upstream: pkg/controller/namespace/deletion.
 import { PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { isNotFound, unlessGone } from '../../machinery/errors.ts';
 import type { Kind, Verb } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 
@@ -39,7 +39,8 @@ export async function deleteContent(context: ControllerContext, namespace: strin
   const remaining: Remaining = { resources: new Map(), finalizers: new Map(), errors: [], ...empty };
   const attempt = async (kind: Kind): Promise<KubeObject[]> => {
     try {
-      return await deleteAll(context, kind, namespace);
+      // A kind that is served no more has nothing here.
+      return (await unlessGone(deleteAll(context, kind, namespace))) ?? [];
     } catch (err) {
       remaining.errors.push(`${resourceOf(kind)}: ${err instanceof Error ? err.message : String(err)}`);
       return [];
