@@ -1,7 +1,7 @@
 // What is in a namespace, and emptying it kind by kind. Upstream: pkg/controller/namespace/deletion.
 import { PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { isNotFound, unlessGone } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import type { Kind, Verb } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 
@@ -65,14 +65,9 @@ async function deleteAll(context: ControllerContext, kind: Kind, namespace: stri
   const waiting = items.filter((object) => !object.metadata.deletionTimestamp);
   const failures: unknown[] = [];
   for (const { metadata } of waiting) {
-    try {
-      await client.delete(
-        { namespace, name: metadata.name ?? '' },
-        { propagationPolicy: 'Background', ...(metadata.uid ? { uid: metadata.uid } : {}) },
-      );
-    } catch (err) {
-      if (!isNotFound(err)) failures.push(err); // somebody else was faster
-    }
+    const { name = '', uid } = metadata;
+    const deletion = client.delete({ namespace, name }, { propagationPolicy: 'Background', ...(uid ? { uid } : {}) });
+    await unlessGone(deletion).catch((err) => failures.push(err));
   }
   if (failures.length > 0) throw failures[0];
   return items.length === 0 ? [] : (await client.list({ namespace })).items;
