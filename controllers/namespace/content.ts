@@ -1,7 +1,7 @@
 // What is in a namespace, and emptying it kind by kind. Upstream: pkg/controller/namespace/deletion.
 import { PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { isNotFound } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import type { Kind, Verb } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 
@@ -39,7 +39,8 @@ export async function deleteContent(context: ControllerContext, namespace: strin
   const remaining: Remaining = { resources: new Map(), finalizers: new Map(), errors: [], ...empty };
   const attempt = async (kind: Kind): Promise<KubeObject[]> => {
     try {
-      return await deleteAll(context, kind, namespace);
+      // A kind that is served no more has nothing here.
+      return (await unlessGone(deleteAll(context, kind, namespace))) ?? [];
     } catch (err) {
       remaining.errors.push(`${resourceOf(kind)}: ${err instanceof Error ? err.message : String(err)}`);
       return [];
@@ -64,14 +65,9 @@ async function deleteAll(context: ControllerContext, kind: Kind, namespace: stri
   const waiting = items.filter((object) => !object.metadata.deletionTimestamp);
   const failures: unknown[] = [];
   for (const { metadata } of waiting) {
-    try {
-      await client.delete(
-        { namespace, name: metadata.name ?? '' },
-        { propagationPolicy: 'Background', ...(metadata.uid ? { uid: metadata.uid } : {}) },
-      );
-    } catch (err) {
-      if (!isNotFound(err)) failures.push(err); // somebody else was faster
-    }
+    const { name = '', uid } = metadata;
+    const deletion = client.delete({ namespace, name }, { propagationPolicy: 'Background', ...(uid ? { uid } : {}) });
+    await unlessGone(deletion).catch((err) => failures.push(err));
   }
   if (failures.length > 0) throw failures[0];
   return items.length === 0 ? [] : (await client.list({ namespace })).items;

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Namespace } from '../../api/core/namespace.ts';
 import { SecretKind } from '../../api/core/secret.ts';
+import { EndpointSliceKind } from '../../api/discovery/endpointslice.ts';
 import { kinds } from '../../api/index.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { forbiddenError } from '../../machinery/errors.ts';
+import { forbiddenError, unknownPathError } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
@@ -17,7 +18,10 @@ function world(stored: Namespace, secrets: string[]) {
   const kept = new Set<string>();
   const items = (kind: Kind) => (kind === SecretKind ? secrets.map((name) => ({ metadata: { name } })) : []);
   const resource = (kind: Kind) => ({
-    list: async () => ({ items: items(kind) }),
+    async list() {
+      if (kind === EndpointSliceKind) throw unknownPathError();
+      return { items: items(kind) };
+    },
     async delete({ name }: { name: string }) {
       done.push(`delete ${name}`);
       if (kept.has(name)) throw forbiddenError({ group: '', resource: 'secrets' }, name, 'no');
@@ -39,7 +43,7 @@ const terminating: Namespace = {
   spec: { finalizers: ['kubernetes'] },
 };
 
-test('a namespace is emptied and let go', async () => {
+test('a namespace is emptied and let go, whatever is not served', async () => {
   const { done, look } = world(terminating, ['a', 'b']);
   assert.equal(await look(terminating), undefined);
   assert.deepEqual(done, ['delete a', 'delete b', 'finalize']);

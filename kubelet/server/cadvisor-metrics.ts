@@ -132,7 +132,7 @@ export function renderCadvisorMetrics({ tree, facts, groups, pods, stats, nowMs 
       }
     }
     for (const c of state.containers.filter(isRunning)) {
-      const image = c.image?.user_specified_image || c.image?.image || c.image_ref;
+      const image = c.image?.image || c.image_ref;
       const labels = { container: nameOf(c), id: `${path}/${c.id}`, image, name: c.id, namespace, pod };
       addGroup(out, tree, labels, nowMs);
       addSpec(out, c, labels, nowMs);

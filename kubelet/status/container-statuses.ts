@@ -106,7 +106,7 @@ function computeOne(
     lastState: {},
     ready: false,
     restartCount: latest ? restartCountOf(latest) : 0,
-    image: latest?.image?.user_specified_image || latest?.image?.image || container.image || '',
+    image: latest?.image?.image || container.image || '',
     imageID: latest?.image_ref ?? '',
     started: false,
     resources: {},

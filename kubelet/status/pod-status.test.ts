@@ -306,6 +306,8 @@ test('what the runtime has no record of is what was said last, or what became of
     'new PodInitializing r0 -',
     'waiting PodInitializing r5 Error/1',
   ]);
+  // As the runtime names the image.
+  assert.equal(found[2]?.image, 'x/app:1');
   // Its turn is over: the others have begun.
   assert.deepEqual(initContainerStatuses.map(show), ['i Completed r0 -']);
   assert.equal(initContainerStatuses[0]?.ready, true);

@@ -25,7 +25,7 @@ export function runtimeContainer(init: ContainerInit): ContainerStatus {
     started_at: nanos(attempt * 10 + 1),
     finished_at: ended ? nanos(attempt * 10 + 2) : '0',
     exit_code: exitCode ?? 0,
-    image: { image: 'sha256:1', annotations: {}, user_specified_image: 'app:1', runtime_handler: '', image_ref: '' },
+    image: { image: 'x/app:1', annotations: {}, user_specified_image: 'app:1', runtime_handler: '', image_ref: '' },
     image_ref: 'app@sha256:1',
     image_id: 'sha256:1',
     reason: ended ? reason : '',

@@ -32,7 +32,7 @@ export const getContainerEvents: Verb<'GetContainerEvents'> = async function* (r
         container_event_type: event.type,
         created_at: event.atNs,
         pod_sandbox_status: sandbox ? sandboxStatusOf(sandbox) : null,
-        containers_statuses: sandbox ? containersOf(rt, sandbox.id).map(statusOf) : [],
+        containers_statuses: sandbox ? containersOf(rt, sandbox.id).map((c) => statusOf(rt, c)) : [],
       };
     }
   } finally {

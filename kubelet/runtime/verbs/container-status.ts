@@ -2,17 +2,20 @@
 import type { ContainerStatus } from '../../../proto/cri.gen.ts';
 import type { Init } from '../../../proto/message.ts';
 import { findContainer } from '../lifecycle/find.ts';
+import type { Runtime } from '../runtime.ts';
 import { signalName } from '../spec/signal.ts';
 import { type ContainerRecord, stateOf } from '../store/records.ts';
 import type { Verb } from './verb.ts';
 
 export const containerStatus: Verb<'ContainerStatus'> = async (rt, req) => {
   const container = findContainer(rt, req.container_id);
-  return { status: statusOf(container), info: req.verbose ? describeVerbosely(container) : {} };
+  return { status: statusOf(rt, container), info: req.verbose ? describeVerbosely(container) : {} };
 };
 
-export function statusOf(c: ContainerRecord): Init<ContainerStatus> {
+export function statusOf(rt: Runtime, c: ContainerRecord): Init<ContainerStatus> {
   const { uid, gid, supplementalGroups } = c.user;
+  // By a name, where the image has one: users read it in the status of their pod.
+  const [tag] = rt.images.find(c.imageId)?.tags.toSorted() ?? [];
   return {
     id: c.id,
     metadata: c.config.metadata,
@@ -21,7 +24,7 @@ export function statusOf(c: ContainerRecord): Init<ContainerStatus> {
     started_at: c.startedAtNs ?? '0',
     finished_at: c.finishedAtNs ?? '0',
     exit_code: c.exitCode ?? 0,
-    image: c.config.image,
+    image: tag ? { image: tag } : c.config.image,
     image_ref: c.imageRef,
     image_id: c.imageId,
     reason: c.reason ?? '',

@@ -12,7 +12,7 @@ export const podSandboxStatus: Verb<'PodSandboxStatus'> = async (rt, req) => {
   return {
     status: sandboxStatusOf(sandbox),
     info: req.verbose ? { info: JSON.stringify({ pid: sandbox.pause?.pid ?? 0, config: sandbox.config }) } : {},
-    containers_statuses: containersOf(rt, sandbox.id).map(statusOf),
+    containers_statuses: containersOf(rt, sandbox.id).map((c) => statusOf(rt, c)),
     timestamp: nowNs(rt.clock),
   };
 };

@@ -62,7 +62,9 @@ export class LifecycleCluster implements Disposable {
     assert.equal(up.code, 0, up.stderr);
     this.kubectl = new Kubectl(kubeconfig);
     const archives = Object.entries(images).map(async ([image, config], i) => {
-      const archive = { name: image, layers: [busyboxLayer()], config: { Env: [`PATH=${path}`], ...config } };
+      // Labels, so that no two are the same image: its status would name it by one of them.
+      const labelled = { Env: [`PATH=${path}`], Labels: { image }, ...config };
+      const archive = { name: image, layers: [busyboxLayer()], config: labelled };
       writeFileSync(`${kubeconfig}.${i}.tar`, await buildOciArchive(archive));
       return `${kubeconfig}.${i}.tar`;
     });

@@ -89,7 +89,9 @@ describe('container lifecycle', { skip: missingForContainers(), timeout: 100_000
       cpu_period: '100000',
       memory_limit_in_bytes: '33554432',
     };
-    const { container_id } = await runPod(node, 'limits', { ...sleepForever, linux: { resources } });
+    const { image } = await node.cri.images.ImageStatus({ image: { image: testImage } });
+    const made = { ...sleepForever, image: { image: image!.id }, linux: { resources } };
+    const { container_id } = await runPod(node, 'limits', made);
     const script =
       'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us 2>/dev/null || cat memory.max cpu.max';
     assert.match(await execText(container_id, script), /^33554432\n50000/);
@@ -101,6 +103,7 @@ describe('container lifecycle', { skip: missingForContainers(), timeout: 100_000
     assert.match(await execText(container_id, script), /^67108864\n20000/);
     const { status: updated } = await node.cri.runtime.ContainerStatus({ container_id });
     assert.equal(updated!.resources!.linux!.cpu_quota, '20000');
+    assert.equal(updated!.image!.image, testImage, 'a container that was made by the id of its image');
     const { stats } = await node.cri.runtime.ContainerStats({ container_id });
     assert.ok(BigInt(stats!.memory!.working_set_bytes!.value) > 0n);
     const eater = await runPod(node, 'oom', {
