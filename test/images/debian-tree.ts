@@ -48,7 +48,7 @@ function run(command: string, args: string[], cwd: string): string {
 }
 
 // What is fetched with a package that depends on it: its names differ from one Debian to the next.
-const followed = /^(lib|zlib|php|wordpress-theme-)/;
+const followed = /^(lib|zlib|php|wordpress-theme-|kubectl$)/;
 const dependsOnly = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((of) => `--no-${of}`);
 
 /** The packages with the libraries that they need. */
