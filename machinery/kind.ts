@@ -105,8 +105,11 @@ export interface Subresources {
 export interface StoredForm {
   /** The version that is stored. */
   version: string;
-  /** Objects as stored, in the kind's form; a promise where somebody else converts them. */
-  read(objects: readonly KubeObject[]): KubeObject[] | Promise<KubeObject[]>;
+  /**
+   * Objects as stored, in the kind's form, with its defaults unless they are not wanted; a promise where somebody else
+   * converts them.
+   */
+  read(objects: readonly KubeObject[], options?: { defaults: boolean }): KubeObject[] | Promise<KubeObject[]>;
   /** An object in the kind's form, as it is to be stored, with its apiVersion. */
   write(object: KubeObject): KubeObject | Promise<KubeObject>;
 }

@@ -32,15 +32,15 @@ export function storedFormOf(
     });
   };
   // Fields that the schema lost are left out, and those that got a default have it.
-  const shape = (objects: readonly KubeObject[]) => {
+  const shape = (objects: readonly KubeObject[], options = { defaults: true }) => {
     const schema = own.schema();
-    return objects.map((object) => decodeValue(schema, object).value);
+    return objects.map((object) => decodeValue(schema, object, options).value as KubeObject);
   };
   return {
     version: storage.name,
-    read(objects) {
+    read(objects, options) {
       const there = to(objects, own.apiVersion);
-      return there instanceof Promise ? there.then(shape) : shape(there);
+      return there instanceof Promise ? there.then((all) => shape(all, options)) : shape(there, options);
     },
     write(object) {
       const there = to([{ ...object, apiVersion: own.apiVersion }], storageVersion);

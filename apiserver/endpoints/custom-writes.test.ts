@@ -7,6 +7,22 @@ import { keyPrefixOf } from '../storage/stored-object.ts';
 import { scaleSubresource } from '../subresources/scale.ts';
 
 const integer = { type: 'integer' };
+const schema = {
+  openAPIV3Schema: {
+    type: 'object',
+    properties: {
+      spec: {
+        type: 'object',
+        properties: {
+          n: integer,
+          m: { type: 'object', additionalProperties: integer },
+          o: { type: 'object', properties: { n: integer, d: { type: 'string', default: 'as ever' } } },
+        },
+      },
+      status: { type: 'object', properties: { n: integer } },
+    },
+  },
+};
 const definition: any = {
   metadata: { name: 'things.example.com' },
   spec: {
@@ -19,19 +35,9 @@ const definition: any = {
         served: true,
         storage: true,
         subresources: { status: {}, scale: { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' } },
-        schema: {
-          openAPIV3Schema: {
-            type: 'object',
-            properties: {
-              spec: {
-                type: 'object',
-                properties: { n: integer, m: { type: 'object', additionalProperties: integer } },
-              },
-              status: { type: 'object', properties: { n: integer } },
-            },
-          },
-        },
+        schema,
       },
+      { name: 'v2', served: true, storage: false, schema },
     ],
   },
 };
@@ -49,6 +55,17 @@ describe('a custom resource', () => {
     await api.context.store.cache.join(keyPrefixOf(served[0]!));
     await api.send('POST', things, { body: thing({ spec: { n: 1 } }) });
     await api.send('POST', things, { body: { metadata: { name: 'none' } } });
+  });
+
+  test('what an applier leaves out in another version has its default again', async () => {
+    const apply = async (version: string, spec: object) => {
+      const body = { apiVersion: `example.com/${version}`, kind: 'Thing', metadata: { name: 'applied' }, spec };
+      const path = `${things.replace('/v1/', `/${version}/`)}/applied`;
+      const contentType = 'application/apply-patch+yaml';
+      return (await api.send('PATCH', `${path}?fieldManager=m`, { body, contentType })).spec;
+    };
+    assert.deepEqual(await apply('v2', { o: { n: 1, d: 'odd' } }), { o: { n: 1, d: 'odd' } });
+    assert.deepEqual(await apply('v1', { o: { n: 1 } }), { o: { n: 1, d: 'as ever' } });
   });
 
   const typed = '"apiVersion":"example.com/v1","kind":"Thing"';

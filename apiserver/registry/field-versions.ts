@@ -52,7 +52,8 @@ function convert(
 
 async function convertThroughStorage(object: KubeObject, from: Kind, to: ServedResource): Promise<KubeObject> {
   const written = from.storedForm ? await from.storedForm.write(object) : object;
-  const [read] = to.kind.storedForm ? await to.kind.storedForm.read([written]) : [written];
+  // A default in place of a field that was taken out would be a field that is there.
+  const [read] = to.kind.storedForm ? await to.kind.storedForm.read([written], { defaults: false }) : [written];
   return toVersion(read!, to.kind, to.version);
 }
 
