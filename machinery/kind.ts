@@ -145,6 +145,8 @@ export interface KindSpec<T extends KubeObject> {
   storedForm?: StoredForm;
   /** It comes from a CustomResourceDefinition: it has no protobuf form, and its lists no patch strategies. */
   isCustom?: boolean;
+  /** Its definition is being deleted: nothing new comes. */
+  isEnding?: boolean;
   subresources?: Subresources;
   /** Names: 'subdomain' (default), 'label', 'path' (RBAC: anything that fits in a path), 'ip'. */
   nameRule?: 'subdomain' | 'label' | 'path' | 'ip';

@@ -114,8 +114,8 @@ function customKind(
     ...(names.singular ? { singular: names.singular } : {}),
     ...(names.shortNames ? { shortNames: names.shortNames } : {}),
     ...(names.categories ? { categories: names.categories } : {}),
-    // A definition that goes lets nothing new come.
-    verbs: definition.metadata.deletionTimestamp ? verbs.filter((verb) => verb !== 'create') : verbs,
+    verbs,
+    isEnding: definition.metadata.deletionTimestamp !== undefined,
     served: [
       {
         group,

@@ -40,13 +40,16 @@ function storageHash(kind: Kind): string {
   return createHash('sha256').update(stored).digest().toString('base64', 0, 8);
 }
 
+const addingVerbs = ['create', 'update', 'patch'];
+const listedVerbs = ({ verbs, isEnding }: Kind) => (isEnding ? verbs.filter((v) => !addingVerbs.includes(v)) : verbs);
+
 function resourceEntries(kind: Kind, version: ServedVersion): ResourceEntry[] {
   const main: ResourceEntry = {
     name: kind.plural,
     singularName: kind.singular,
     namespaced: kind.namespaced,
     kind: kind.kind,
-    verbs: kind.verbs,
+    verbs: listedVerbs(kind),
     ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
     ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
     ...(kind.stored ? { storageVersionHash: storageHash(kind) } : {}),
@@ -85,7 +88,7 @@ function aggregatedResource(kind: Kind, version: ServedVersion): object {
     responseKind: own,
     scope: kind.scope,
     singularResource: kind.singular,
-    verbs: kind.verbs,
+    verbs: listedVerbs(kind),
     ...(kind.shortNames.length > 0 ? { shortNames: kind.shortNames } : {}),
     ...(kind.categories.length > 0 ? { categories: kind.categories } : {}),
     ...(subs.length > 0 ? { subresources: subs } : {}),

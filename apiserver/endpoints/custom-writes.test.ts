@@ -68,6 +68,23 @@ describe('a custom resource', () => {
     assert.deepEqual(await apply('v1', { o: { n: 1 } }), { o: { n: 1, d: 'as ever' } });
   });
 
+  test('while its definition goes nothing new comes, by no way', async () => {
+    const ending = await startMemoryApi();
+    const going = { ...definition, metadata: { ...definition.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    const { served } = customKinds(going, { definition: going }, async (_, objects) => [...objects]);
+    ending.kinds.exchange([], served);
+    await ending.context.store.cache.join(keyPrefixOf(served[0]!));
+    const message =
+      'things.example.com "a" is forbidden: create not allowed while custom resource definition is terminating';
+    const body = { apiVersion: 'example.com/v1', kind: 'Thing', ...thing() };
+    await assert.rejects(ending.send('POST', things, { body }), { code: 403, message });
+    const contentType = 'application/apply-patch+yaml';
+    await assert.rejects(ending.send('PATCH', `${things}/a?fieldManager=m`, { body, contentType }), {
+      code: 403,
+      message,
+    });
+  });
+
   const typed = '"apiVersion":"example.com/v1","kind":"Thing"';
   const refused: [method: string, path: string, text: string, code: number, message: RegExp][] = [
     [
@@ -156,6 +173,21 @@ describe('a custom resource', () => {
   };
   const asked = (n: number) =>
     `{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"a"},"spec":{"replicas":${n}}}`;
+
+  test('a scale that nobody manages is not managed from an update on', async () => {
+    const apply = { contentType: 'application/apply-patch+yaml' };
+    for (const [name, spec, want] of [
+      ['unowned', {}, []],
+      ['owned', { n: 1 }, ['test scale']],
+    ] as const) {
+      const body = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name }, spec: { o: {}, ...spec } };
+      await api.send('PATCH', `${things}/${name}?fieldManager=m`, { ...apply, body });
+      await scale('PATCH', name, '{"spec":{"replicas":3}}', merge);
+      const { metadata, spec: scaled } = await api.send('GET', `${things}/${name}`);
+      const others = metadata.managedFields.filter(({ manager }: { manager: string }) => manager !== 'm');
+      assert.deepEqual([scaled.n, others.map((e: any) => `${e.manager} ${e.subresource}`)], [3, want]);
+    }
+  });
 
   test('is scaled without naming its version, and shows no selector that it has not', async () => {
     const { spec, status } = await scale('PUT', 'a', asked(3));

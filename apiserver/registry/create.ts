@@ -1,7 +1,7 @@
 // Creating an object: identity, managedFields, admission, the kind's preparation, validation,
 // storage - in Kubernetes' order.
 
-import { alreadyExistsError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
+import { alreadyExistsError, forbiddenError, isAlreadyExists, StatusError } from '../../machinery/errors.ts';
 import { append } from '../../machinery/field-error.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -71,6 +71,10 @@ async function createOnce(
   const write = { operation: 'CREATE', kind, namespace, name: sentName, object: draft } as const;
   const request = admissionRequest({ ...write, options }, end);
   try {
+    if (kind.isEnding) {
+      const why = 'create not allowed while custom resource definition is terminating';
+      throw forbiddenError(groupResourceOf(kind), sentName, why);
+    }
     await context.admission.mutate(request);
     keepOwnersOnce(draft.metadata, options.warnings, afterMutation);
     if (options.isLarge) await breathe();

@@ -18,7 +18,7 @@ import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { versionsServed } from '../registry/field-versions.ts';
 import { refusedVerb } from '../registry/refused-verb.ts';
-import { updateObject } from '../registry/update.ts';
+import { type UpdateTarget, updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 import { parentEntries, type ReplicasPaths, replicasPaths, scaleEntries, scaleVersions } from './scale-fields.ts';
 
@@ -129,19 +129,18 @@ export const scaleSubresource: Subresource = {
       const draft = withReplicas(old, kind.subresources.scale!.specReplicasPath, replicas);
       if (next.metadata.resourceVersion) draft.metadata.resourceVersion = next.metadata.resourceVersion;
       if (next.metadata.uid) draft.metadata.uid = next.metadata.uid;
+      const parent = old.metadata.managedFields;
       if (isApply) {
-        const entries = { parent: old.metadata.managedFields, scale: next.metadata.managedFields ?? [] };
+        const entries = { parent, scale: next.metadata.managedFields ?? [] };
         draft.metadata.managedFields = parentEntries(pathOf, entries, options.apiVersion);
-      }
+        target.fields = 'given';
+      } else if (scaleEntries(pathOf, parent, scale.apiVersion).length === 0) {
+        // A scale that nobody manages is not managed from an update on either.
+        target.fields = 'kept';
+      } else delete target.fields;
       return draft;
     };
-    const target = {
-      namespace,
-      name,
-      subresource: 'scale',
-      produce,
-      ...(isApply ? { fields: 'given' as const } : {}),
-    };
+    const target: UpdateTarget = { namespace, name, subresource: 'scale', produce };
     const stored = await updateObject(context, kind, target, { ...options, untold: true });
     const value = scaleOf(kind, stored.object);
     return { type: 'value', value, code: 200, warnings: options.warnings };

@@ -301,7 +301,7 @@ describe('definitions', () => {
     assert.equal((await api.request('GET', at('dooms', 'free'))).status, 404);
     assert.equal(
       (await api.request('POST', at('dooms'), { body: { ...body, metadata: { name: 'new' } } })).status,
-      405,
+      403,
     );
     await api.request('PATCH', at('dooms', 'held'), {
       body: { metadata: { finalizers: null } },
