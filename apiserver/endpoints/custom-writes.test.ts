@@ -207,6 +207,8 @@ describe('a custom resource', () => {
       code: 400,
       message: /^the spec replicas field "\.spec\.n" cannot be empty$/,
     });
+    await scale('PATCH', 'none', '{"spec":{"replicas":0}}', merge);
+    assert.deepEqual((await api.send('GET', `${things}/none`)).spec, { n: 0 });
   });
 });
 

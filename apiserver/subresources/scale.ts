@@ -57,6 +57,9 @@ function withReplicas(object: KubeObject, path: string, replicas: number): KubeO
   return draft;
 }
 
+// Stands for replicas that are not there while a patch is laid over them; upstream: invalidSpecReplicas.
+const none = -(2 ** 31);
+
 type WriteOptionsRead = ReturnType<typeof readWriteOptions>;
 
 /** What the request wants the scale to be, given what it is; with its managers where it applies. */
@@ -89,7 +92,11 @@ function wantedScale(
   }
   if (request.info.verb === 'patch') {
     const patch = readPatch(request);
-    return async (parent) => decode(finish(patch.apply(scaleOf(kind, parent), scale.schema)));
+    return async (parent) => {
+      const current = scaleOf(kind, parent);
+      if (missingReplicas(kind, parent)) current.spec.replicas = none;
+      return decode(finish(patch.apply(current, scale.schema)));
+    };
   }
   const { value, duplicates } = parseBody(request, scale);
   return async () => decode(value, duplicates);
@@ -119,8 +126,7 @@ export const scaleSubresource: Subresource = {
       const asked = { operation: 'UPDATE', kind, subresource: 'scale', speaks, namespace, name } as const;
       await admitAs(context, { ...asked, object: next, oldObject: scaleOf(kind, old), options });
       const replicas: number = next.spec?.replicas ?? 0;
-      const missing = verb === 'patch' && next.spec?.replicas === undefined && missingReplicas(kind, old);
-      if (missing) throw badRequestError(`${missing} cannot be empty`);
+      if (replicas === none) throw badRequestError(`${missingReplicas(kind, old)} cannot be empty`);
       // A custom resource is judged as a whole.
       if (replicas < 0 && !kind.isCustom) {
         const error = invalid('spec.replicas', replicas, 'must be greater than or equal to 0');
