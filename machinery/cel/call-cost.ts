@@ -1,6 +1,6 @@
 // What a call costs while it runs, by its function and overload and the sizes of its arguments; 1 for what is not named
 // here. Charged before the call is made. Upstream: cel-go's interpreter/runtimecost.go, apiserver/pkg/cel/library/cost.go.
-import { regexLengthFactor, stringTraversalFactor } from './limits.ts';
+import { listCreateCost, regexLengthFactor, stringTraversalFactor } from './limits.ts';
 import { sizeOf, smallerSize } from './size.ts';
 import { CelList, CelMap, type Value } from './values.ts';
 import { work } from './work.ts';
@@ -35,6 +35,15 @@ function deepSize(value: Value): number {
   return sum;
 }
 const ofAll: CallCost = ([value]) => deepSize(value!);
+
+/** A list is made; cel-go's ext/lists.go. */
+const listMade = (size: number, factor = 1): number => Math.floor(size * Math.max(0, factor)) + 1 + listCreateCost;
+/** Each element is compared with each. */
+function selfCompared(list: Value): number {
+  const first = list instanceof CelList && list.size > 0 ? list.at(0) : undefined;
+  const isText = typeof first === 'string' || first instanceof Uint8Array;
+  return listMade(sizeOf(list) ** 2, isText ? 2 + stringTraversalFactor : 2);
+}
 
 /** A result of the size of what is joined, and the separators between. */
 const ofJoined: CallCost = ([list, separator]) => {
@@ -90,7 +99,13 @@ const byFunction: Readonly<Record<string, CallCost>> = Object.assign(
     'sets.equivalent': ofProduct(2),
     validate: ([format, text]: Value[]) =>
       Math.ceil((1 + sizeOf(text!)) * stringTraversalFactor) * Math.ceil(patternSize(format!) * regexLengthFactor),
-    'lists.range': ([count]: Value[]) => 1 + (typeof count === 'number' ? Math.max(0, count) : 0),
+    'lists.range': ([count]: Value[]) => listMade(Math.max(0, Number(count))),
+    slice: ([, start, end]: Value[]) => listMade(Math.max(0, Number(end) - Number(start))),
+    reverse: ([value]: Value[]) => listMade(sizeOf(value!)),
+    flatten: ([list, depth]: Value[]) => listMade(sizeOf(list!), depth === undefined ? 1 : Number(depth)),
+    distinct: ([list]: Value[]) => selfCompared(list!),
+    sort: ([list]: Value[]) => selfCompared(list!),
+    '@sortByAssociatedKeys': ([, keys]: Value[]) => selfCompared(keys!),
     format: ofFirst(),
     'strings.quote': ofFirst(),
     fieldSelector: ofSelector,
@@ -98,7 +113,6 @@ const byFunction: Readonly<Record<string, CallCost>> = Object.assign(
     '@mapInsert': one,
   },
   named(['isSorted', 'sum', 'max', 'min', 'indexOf', 'lastIndexOf'], ofAll),
-  named(['distinct', 'sort', '@sortByAssociatedKeys', 'flatten', 'reverse', 'slice'], (args) => 1 + ofAll(args)),
   named(['url', 'lowerAscii', 'upperAscii', 'substring', 'trim', 'cidr', 'ip', 'isIP', 'isCIDR'], ofFirst()),
   named(['quantity', 'isQuantity', 'semver', 'isSemver', 'jsonpatch.escapeKey'], ofFirst()),
   named(['replace', 'split'], ofFirst(2)),

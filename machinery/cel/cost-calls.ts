@@ -2,7 +2,7 @@
 // function (Kubernetes' library/cost.go, which goes first).
 import type { EntrySize, Known } from './cost.ts';
 import { add, type CostRange, fixed, multiply, type Size, scale, union, unknownSize } from './cost-range.ts';
-import { regexLengthFactor, stringTraversalFactor } from './limits.ts';
+import { listCreateCost, regexLengthFactor, stringTraversalFactor } from './limits.ts';
 
 export interface CallInfo {
   readonly name: string;
@@ -171,10 +171,26 @@ const product =
   (factor: number): Estimate =>
   ({ args: [a, b] }) => ({ cost: add(scale(multiply(sizeOfKnown(a), sizeOfKnown(b)), factor), fixed(1)) });
 
-const ofElements: Estimate = (call) => {
-  const size = sizeOfKnown(both(call)[0]);
-  return { cost: add(fixed(1), size), size };
+// cel-go's ext/lists.go: a list is made, of a size that is also what making it costs, times a factor.
+const listMade = (size: Size, factor = 1): CallEstimate => ({
+  cost: add(scale(size, factor), fixed(1 + listCreateCost)),
+  size,
+});
+const ofList = ({ target }: CallInfo): Size => sizeOfKnown(target);
+const literalOr = (known: Known | undefined, otherwise: number): number => {
+  const { expr } = known ?? {};
+  return expr?.kind === 'const' && expr.type?.kind === 'int' ? Math.max(0, Number(expr.value)) : otherwise;
 };
+/** Each element against each. */
+const compared =
+  (listOf: (call: CallInfo) => Known | undefined, isSort: boolean): Estimate =>
+  (call) => {
+    const list = listOf(call);
+    const size = sizeOfKnown(list);
+    const element = list?.type?.kind === 'list' ? list.type.element.kind : undefined;
+    const isText = isSort && (element === 'string' || element === 'bytes');
+    return listMade(multiply(size, size), isText ? 2 + stringTraversalFactor : 2);
+  };
 
 const byFunction: Readonly<Record<string, Estimate>> = Object.assign(
   Object.create(null),
@@ -202,7 +218,17 @@ const byFunction: Readonly<Record<string, Estimate>> = Object.assign(
       const size = sizeOfKnown(text);
       return { cost: traverse(size), size: { min: size.min + 2, max: size.max * 2 + 2 } };
     },
-    'lists.range': () => ({ cost: unknownSize, size: unknownSize }),
+    'lists.range': ({ args: [count] }: CallInfo) => listMade(fixed(literalOr(count, unknownSize.max))),
+    slice(call: CallInfo) {
+      const [start, end] = [literalOr(call.args[0], 0), literalOr(call.args[1], ofList(call).max)];
+      return listMade(fixed(end < start ? unknownSize.max : end - start));
+    },
+    reverse: (call: CallInfo) => (call.overload === 'list_reverse' ? listMade(ofList(call)) : ofTarget(call)),
+    flatten: (call: CallInfo) =>
+      listMade(ofList(call), call.args.length === 0 ? 1 : literalOr(call.args[0], unknownSize.max)),
+    distinct: compared(({ target }) => target, false),
+    sort: compared(({ target }) => target, true),
+    '@sortByAssociatedKeys': compared(({ args: [keys] }) => keys, true),
   },
   named(['isSorted', 'sum', 'max', 'min', 'indexOf', 'lastIndexOf'], listTraversal),
   named(['fieldSelector', 'labelSelector'], ({ args: [text] }) => {
@@ -215,7 +241,6 @@ const byFunction: Readonly<Record<string, Estimate>> = Object.assign(
     return cost && { cost, size: { min: 0, max: sizeOfKnown(call.target).max } };
   }),
   named(['cidr', 'isIP', 'isCIDR', 'quantity', 'isQuantity', 'semver', 'isSemver', 'jsonpatch.escapeKey'], ofFirst()),
-  named(['distinct', 'sort', '@sortByAssociatedKeys', 'flatten', 'reverse', 'slice'], ofElements),
 );
 
 function named(names: readonly string[], estimate: Estimate): Record<string, Estimate> {

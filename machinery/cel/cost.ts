@@ -188,8 +188,9 @@ class Estimator {
     const range = this.know(expr.range);
     const init = this.know(expr.init);
     const isList = range.type?.kind === 'list';
-    // The key of a map is a string of any length.
-    const keys: Local = { decl: undefined, size: range.entry?.key, entry: undefined };
+    // Upstream knows no length of a map's keys, and takes them for empty where it knows the map.
+    const ofKeys = range.decl !== undefined && !isList ? fixed(0) : undefined;
+    const keys: Local = { decl: undefined, size: range.entry?.key ?? ofKeys, entry: undefined };
     const values: Local = { decl: range.decl?.element, size: range.entry?.value, entry: undefined };
     const accumulator: Local = { decl: undefined, size: init.size, entry: init.entry };
     const variables: [string, Local][] =
