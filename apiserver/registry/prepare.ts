@@ -108,7 +108,7 @@ const keptMetadata = [
   'selfLink',
 ] as const satisfies (keyof ObjectMeta)[];
 
-/** Of these, others than there are are refused, not passed over. */
+/** Of these, others than there are are refused, not passed over; once there is a deletion its time is passed over. */
 const judgedMetadata = new Set<keyof ObjectMeta>(['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds']);
 
 /** Prepares the new state of an existing object. `subresource` is '' for the object itself. Changes the draft. */
@@ -121,7 +121,8 @@ export function prepareUpdate(
   const meta = draft.metadata;
   const isStatus = options.subresource === 'status';
   for (const key of [...keptMetadata, ...((isStatus && kind.statusKeeps) || [])]) {
-    const isJudged = !(isStatus && kind.isCustom) && !old.metadata.deletionTimestamp && judgedMetadata.has(key);
+    const isOver = key === 'deletionTimestamp' && old.metadata.deletionTimestamp !== undefined;
+    const isJudged = !(isStatus && kind.isCustom) && !isOver && judgedMetadata.has(key);
     if (isJudged && meta[key] !== undefined) continue;
     if (old.metadata[key] === undefined) delete meta[key];
     else (meta as Record<string, unknown>)[key] = old.metadata[key];

@@ -55,7 +55,7 @@ const cases: [name: string, state: State, request: WriteRequest, expected: strin
   ['update of any version of a custom resource', widget(), update(without(widget(), 'resourceVersion')), '422 Invalid'],
   ['patch that changes nothing', configMap(), merge({ data: { n: '1' } }), 'same'],
   ['patch of an older version', configMap(), merge({ metadata: { resourceVersion: '4' } }), '409 Conflict'],
-  ['patch of another object', configMap(), merge({ metadata: { uid: 'v' } }), '409 Conflict'],
+  ['patch of another object', configMap(), merge({ metadata: { uid: 'v' } }), '422 Invalid'],
   [
     'patch that tests in vain',
     configMap(),
@@ -99,6 +99,9 @@ const cases: [name: string, state: State, request: WriteRequest, expected: strin
   ['delete of a pod that ends, sooner', pod(deleting(30), 'n1'), { verb: 'delete', gracePeriodSeconds: 5 }, 'written'],
   ['delete of a pod that ends, later', pod(deleting(3), 'n1'), { verb: 'delete', gracePeriodSeconds: 5 }, 'same'],
   ['delete of a pod that ends', pod(deleting(3), 'n1'), { verb: 'delete' }, 'same'],
+  ['update with another grace', pod(deleting(5), 'n1'), update(pod(deleting(30), 'n1')), '422 Invalid'],
+  ['update with the same grace', pod(deleting(5), 'n1'), update(pod(deleting(5), 'n1')), 'same'],
+  ['update that would delete', pod({}, 'n1'), update(pod(deleting(0), 'n1')), '422 Invalid'],
   ['update of a pod whose end has come', pod(deleting(0), 'n1'), merge({ metadata: { labels: { a: 'b' } } }), 'gone'],
 ];
 

@@ -36,8 +36,14 @@ export function expect(state: State, request: WriteRequest): Expectation {
   if (request.verb === 'delete') return expectDeletion(state, request);
   const draft = draftOf(state, request);
   if (!draft) return { refused: 422, reason: 'Invalid', because: 'the patch does not fit the object' };
-  const conflict = conflictOf(state, draft.metadata);
+  // The uid of a patch is no precondition: it may not be another one.
+  const isPatch = request.verb === 'merge-patch' || request.verb === 'json-patch';
+  const { uid, resourceVersion } = draft.metadata;
+  const conflict = conflictOf(state, { resourceVersion, ...(isPatch ? {} : { uid }) });
   if (conflict) return conflict;
+  if (uid && uid !== state.metadata.uid) return { refused: 422, reason: 'Invalid', because: 'a uid is for life' };
+  if (endsOtherwise(state, draft))
+    return { refused: 422, reason: 'Invalid', because: 'only a deletion says how it ends' };
   // Of custom resources a write must say which version it is for.
   if (state.kind === 'Widget' && !draft.metadata.resourceVersion)
     return { refused: 422, reason: 'Invalid', because: 'it names no version' };
@@ -47,6 +53,13 @@ export function expect(state: State, request: WriteRequest): Expectation {
     return { refused: 422, reason: 'Invalid', because: 'it is being deleted and gets no more finalizers' };
   if (mayGo(after)) return { gone: after };
   return { object: after, isSame: contentOf(after) === contentOf(state) };
+}
+
+/** A write may repeat a deletion's grace; its time it may say as it likes, once there is one. */
+function endsOtherwise({ metadata: is }: KubeObject, { metadata: wanted }: KubeObject): boolean {
+  const { deletionGracePeriodSeconds: grace } = wanted;
+  if (grace !== undefined && Number(grace) !== Number(is.deletionGracePeriodSeconds ?? Number.NaN)) return true;
+  return wanted.deletionTimestamp !== undefined && is.deletionTimestamp === undefined;
 }
 
 /** The object that a write wants; undefined where its patch does not fit. */

@@ -182,7 +182,7 @@ describe('bad requests get Kubernetes’ status, reason and message', () => {
       'PATCH',
       `${configMaps('default', 'x')}?fieldManager=m`,
       { body: '{}', contentType: 'application/apply-patch+cbor' },
-      [415, 'UnsupportedMediaType', /accepted media types include: .*, application\/apply-patch\+yaml$/],
+      [415, 'UnsupportedMediaType', /^415: Unsupported Media Type$/],
     ],
   ];
   for (const [name, method, path, options, [status, reason, message]] of cases) {

@@ -209,7 +209,7 @@ describe("what the kubelet's server has to read", () => {
         `${line} in\n${metrics}`,
       );
     const container = (more = '') =>
-      `container="app",id="/kubepods/podu/app-0",image="app:1",name="app-0",namespace="ns",pod="p"${more}`;
+      `container="app",id="/kubepods/podu/app-0",image="x/app:1",name="app-0",namespace="ns",pod="p"${more}`;
     has('machine_cpu_cores{boot_id="b",machine_id="m",system_uuid="s"} 2');
     has('machine_memory_bytes{boot_id="b",machine_id="m",system_uuid="s"} 4096');
     has('container_memory_usage_bytes{container="",id="/",image="",name="",namespace="",pod=""} 9000 ');
