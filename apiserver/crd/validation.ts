@@ -51,16 +51,19 @@ export function createValidator(props: JSONSchemaProps | undefined, scale?: Scal
           : validateValue(props, object, '', old)),
       ...validateScale(object, scale, part),
       ...(hasEmbedded && !part ? validateEmbeddedResources(props, object, '') : []),
-      // Lists that were wrong before may stay wrong.
-      ...(hasListTypes && !(old && validateListTypes(props, old, '').length > 0)
-        ? validateListTypes(props, object, '')
-        : []),
+      ...(hasListTypes ? wrongLists(props, object, old) : []),
     ];
     if (!hasRules) return errors;
     if (errors.some(({ type }) => blocking.has(type))) return [...errors, notChecked];
     rules ??= compileRules(props);
     return [...errors, ...rules(object, old)];
   };
+}
+
+/** Lists that were wrong before may stay wrong. */
+function wrongLists(props: JSONSchemaProps, object: KubeObject, old: KubeObject | undefined): FieldError[] {
+  const errors = validateListTypes(props, object, '');
+  return errors.length > 0 && old && validateListTypes(props, old, '').length > 0 ? [] : errors;
 }
 
 /** Whether the fields that a scale is made of are what it needs. */

@@ -34,7 +34,7 @@ interface Place {
   value: unknown;
   old: unknown;
   /** It is as it was, or in something that is: what rules say of it now is only a warning. */
-  isAsBefore: boolean;
+  isAsBefore(): boolean;
 }
 
 /** Compiles the rules of a schema; what cannot be compiled was refused with its definition, and is left out. */
@@ -45,7 +45,7 @@ export function compileRules(
   const root = nodeOf(props, isResource);
   return (value, old, path = '') => {
     const run: Run = { errors: [], budget: runtimeCostBudget };
-    if (root) visit(root, { path, value, old, isAsBefore: old !== undefined && jsonEqual(value, old) }, run);
+    if (root) visit(root, { path, value, old, isAsBefore: () => old !== undefined && jsonEqual(value, old) }, run);
     return run.errors;
   };
 }
@@ -77,7 +77,7 @@ function visit(node: RuleNode, place: Place, run: Run): void {
     if (run.budget < 0) return;
   }
   const below = (child: RuleNode, at: string, part: unknown, before: unknown) => {
-    const isAsBefore = place.isAsBefore || (before !== undefined && jsonEqual(part, before));
+    const isAsBefore = () => place.isAsBefore() || (before !== undefined && jsonEqual(part, before));
     visit(child, { path: at, value: part, old: before, isAsBefore }, run);
   };
   if (Array.isArray(value) && node.items) {
@@ -101,7 +101,7 @@ const outOfBudget = 'running out of cost budget, no further validation rules wil
 
 function runRule(compiled: CompiledRule, { schema, self }: RuleNode, place: Place, run: Run): void {
   const { rule, program, isTransition } = compiled;
-  const { path, value, old, isAsBefore } = place;
+  const { path, value, old } = place;
   if (isTransition && old === undefined) return;
   const fail = (text: string) => run.errors.push(invalidValue(path, `${JSON.stringify(schema.type ?? '')}: ${text}`));
   const failForGood = (text: string) => {
@@ -122,7 +122,8 @@ function runRule(compiled: CompiledRule, { schema, self }: RuleNode, place: Plac
     const message = messageOf(compiled, variables, run);
     if (typeof message === 'string') {
       const error = failureOf(compiled, schema, message, place);
-      run.errors.push(isAsBefore && !isTransition && !rule.optionalOldSelf ? { ...error, isWarning: true } : error);
+      const mayStay = !isTransition && !rule.optionalOldSelf && place.isAsBefore();
+      run.errors.push(mayStay ? { ...error, isWarning: true } : error);
     } else failForGood(message.problem);
   }
 }
