@@ -4,13 +4,13 @@ import { EventEmitter } from 'node:events';
 import { describe, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { Registry } from 'prom-client';
+import { serveCustom, thingDefinition } from '../test/builders/custom-things.ts';
 import { type MemoryApi, startMemoryApi } from '../test/builders/memory-api.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { authenticateInOrder } from './authn/authenticator.ts';
 import { bearerTokens } from './authn/bearer-token.ts';
 import { clientCertificates } from './authn/client-certificate.ts';
 import { anonymousUser } from './authn/user.ts';
-import { customKinds } from './crd/custom-kind.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { noBody, type RequestBody } from './http/request-body.ts';
 import { defaultLimits, InFlight } from './in-flight.ts';
@@ -18,7 +18,6 @@ import type { RequestInfo } from './request-info.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { reviews } from './reviews/index.ts';
 import { ApiServer } from './server.ts';
-import { keyPrefixOf } from './storage/stored-object.ts';
 import type { SubresourceContext } from './subresources/handler.ts';
 import { subresources } from './subresources/index.ts';
 
@@ -221,17 +220,12 @@ describe('what is defined, where upstream has a handler of its own', () => {
   });
   const names = { plural: 'things', kind: 'Thing', listKind: 'ThingList' };
   const versions = [version('v1', true), version('v1beta1', false)];
-  const definition: any = {
-    metadata: { name: 'things.example.com' },
-    spec: { group: 'example.com', scope: 'Namespaced', names, versions },
-  };
+  const definition = thingDefinition(versions, { names });
   const all = '/apis/example.com/v1/things';
   const things = '/apis/example.com/v1/namespaces/default/things';
   const start = async () => {
     const started = await startServer();
-    const { served } = customKinds(definition, { definition }, () => assert.fail('nothing to convert'));
-    started.api.kinds.exchange([], served);
-    await started.api.context.store.cache.join(keyPrefixOf(served[0]!));
+    await serveCustom(started.api, definition, () => assert.fail('nothing to convert'));
     const body = { apiVersion: 'example.com/v1', kind: 'Thing', metadata: { name: 'a' }, spec: { b: 1, a: 2 } };
     await started.api.send('POST', things, { body });
     return started;

@@ -1,9 +1,8 @@
 // Server-side apply of custom resources: the schema is the definition's, and versions convert.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { serveCustom, thingDefinition } from '../../test/builders/custom-things.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
-import { customKinds } from '../crd/custom-kind.ts';
-import { keyPrefixOf } from '../storage/stored-object.ts';
 
 const applyType = 'application/apply-patch+yaml';
 const text = { type: 'string' };
@@ -37,16 +36,9 @@ const version = (name: string, sizeField: string) => ({
     },
   },
 });
-const definition: any = {
-  metadata: { name: 'things.example.com' },
-  spec: {
-    group: 'example.com',
-    scope: 'Namespaced',
-    names: { plural: 'things', kind: 'Thing' },
-    conversion: { strategy: 'Webhook' },
-    versions: [version('v1', 'size'), version('v2', 'extent')],
-  },
-};
+const definition = thingDefinition([version('v1', 'size'), version('v2', 'extent')], {
+  conversion: { strategy: 'Webhook' },
+});
 
 /** As a webhook would: later, and with the field that each version has its own name for. */
 const convert = async (_: unknown, objects: readonly any[], apiVersion: string) => {
@@ -62,9 +54,7 @@ const convert = async (_: unknown, objects: readonly any[], apiVersion: string) 
 let api: MemoryApi;
 before(async () => {
   api = await startMemoryApi();
-  const { served: kinds } = customKinds(definition, { definition }, convert as any);
-  api.kinds.exchange([], kinds);
-  await api.context.store.cache.join(keyPrefixOf(kinds[0]!));
+  await serveCustom(api, definition, convert as any);
 });
 
 const things = (v: string) => `/apis/example.com/${v}/namespaces/default/things`;

@@ -1,9 +1,8 @@
 // Writes of custom resources, where they are read and refused otherwise than built-in kinds.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { serveCustom, thingDefinition } from '../../test/builders/custom-things.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
-import { customKinds } from '../crd/custom-kind.ts';
-import { keyPrefixOf } from '../storage/stored-object.ts';
 import { scaleSubresource } from '../subresources/scale.ts';
 
 const integer = { type: 'integer' };
@@ -23,24 +22,11 @@ const schema = {
     },
   },
 };
-const definition: any = {
-  metadata: { name: 'things.example.com' },
-  spec: {
-    group: 'example.com',
-    scope: 'Namespaced',
-    names: { plural: 'things', kind: 'Thing' },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        subresources: { status: {}, scale: { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' } },
-        schema,
-      },
-      { name: 'v2', served: true, storage: false, schema },
-    ],
-  },
-};
+const scalePaths = { specReplicasPath: '.spec.n', statusReplicasPath: '.status.n' };
+const definition = thingDefinition([
+  { name: 'v1', served: true, storage: true, subresources: { status: {}, scale: scalePaths }, schema },
+  { name: 'v2', served: true, storage: false, schema },
+]);
 const things = '/apis/example.com/v1/namespaces/default/things';
 const merge = 'application/merge-patch+json';
 const sent = (text: string) => ({ body: text, contentType: 'application/json' });
@@ -50,9 +36,7 @@ describe('a custom resource', () => {
   let api: MemoryApi;
   before(async () => {
     api = await startMemoryApi();
-    const { served } = customKinds(definition, { definition }, async (_, objects) => [...objects]);
-    api.kinds.exchange([], served);
-    await api.context.store.cache.join(keyPrefixOf(served[0]!));
+    await serveCustom(api, definition);
     await api.send('POST', things, { body: thing({ spec: { n: 1 } }) });
     await api.send('POST', things, { body: { metadata: { name: 'none' } } });
   });
@@ -71,9 +55,7 @@ describe('a custom resource', () => {
   test('while its definition goes nothing new comes, by no way', async () => {
     const ending = await startMemoryApi();
     const going = { ...definition, metadata: { ...definition.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
-    const { served } = customKinds(going, { definition: going }, async (_, objects) => [...objects]);
-    ending.kinds.exchange([], served);
-    await ending.context.store.cache.join(keyPrefixOf(served[0]!));
+    await serveCustom(ending, going);
     const message =
       'things.example.com "a" is forbidden: create not allowed while custom resource definition is terminating';
     const body = { apiVersion: 'example.com/v1', kind: 'Thing', ...thing() };
