@@ -3,12 +3,12 @@ export function one(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value.join(',') : value;
 }
 
-/** The values of a header that is sent once for each; empty ones say nothing. */
-export function several(value: string | string[] | undefined): string[] {
-  if (value === undefined) return [];
-  // Node joins repeated headers with a comma and a space.
-  return (Array.isArray(value) ? value : value.split(', ')).filter((v) => v !== '');
-}
+/** The values of a header that is sent once for each, which Node joins with a comma and a space. */
+export const valuesOf = (value: string | string[] | undefined): string[] =>
+  Array.isArray(value) ? value : (value?.split(', ') ?? []);
+
+/** The same where empty ones say nothing. */
+export const several = (value: string | string[] | undefined): string[] => valuesOf(value).filter((v) => v !== '');
 
 /** What speaks of one connection, and the client's own credentials: neither goes on through a proxy. */
 export const hopHeaders: ReadonlySet<string> = new Set([

@@ -46,7 +46,7 @@ export class WebhookClient {
     this.#deps = deps;
   }
 
-  /** The same, again where that may help. */
+  /** Posts a value, again where that may help, and gives the answer's. Throws WebhookError. */
   async postPatiently(config: WebhookClientConfig, timeoutSeconds: number, value: object): Promise<unknown> {
     for (let tries = 1, delayMs = firstDelayMs; ; tries++, delayMs *= delayFactor) {
       try {
@@ -147,9 +147,9 @@ function textOf({ url, service }: WebhookClientConfig, timeoutSeconds: number): 
   return `${text}?timeout=${timeoutSeconds}s`;
 }
 
-/** What came back is no answer to use. */
 const transientCodes = new Set([429, 500, 504]);
 
+/** What came back is no answer to use. */
 class AnswerError extends Error {
   readonly code: number;
   constructor(code: number, message: string) {

@@ -45,6 +45,9 @@ function showValue(value: unknown): string {
   return typeof value === 'object' ? goJson(value) : writeJson(value);
 }
 
+/** The field and what is wrong with it, as texts of several errors have it. */
+export const showError = ({ field, detail }: FieldError): string => `${field}: ${detail}`;
+
 /** Adds to a list, which may get long: a call cannot have as many arguments as a client can make mistakes. */
 export function append<T>(list: T[], more: Iterable<T>): void {
   for (const item of more) list.push(item);

@@ -1,7 +1,7 @@
 // Label selectors: the LabelSelector of specs, the text form of `?labelSelector=`, and matching.
 // Upstream: apimachinery's labels and the selector half of apis/meta/v1.
 import { joinErrors } from './errors.ts';
-import { type FieldError, invalid } from './field-error.ts';
+import { type FieldError, invalid, showError } from './field-error.ts';
 import type { LabelSelector } from './metadata.ts';
 import { checkLabelValue, checkQualifiedName } from './name-rules.ts';
 
@@ -192,8 +192,6 @@ function parseRequirement(peek: () => Token, next: () => Token): SelectorRequire
   if (errors.length > 0) throw fail(joinErrors(errors.map(showError)));
   return { key, operator, values };
 }
-
-const showError = (error: { field: string; detail: string }) => `${error.field}: ${error.detail}`;
 
 function operatorOfToken(token: Token): SelectorOperator | undefined {
   if (token.type === '=' || token.type === '==' || token.type === '!=') return token.type;

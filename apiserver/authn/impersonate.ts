@@ -4,9 +4,11 @@
 import { LRUCache } from 'lru-cache';
 import { validateDomainPrefixedPath } from '../../api/meta/checks.ts';
 import { badRequestError, type StatusError } from '../../machinery/errors.ts';
+import { showError } from '../../machinery/field-error.ts';
 import { setKey } from '../../machinery/json.ts';
 import { checkDNS1123Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
 import { type Attributes, type Authorizer, denied } from '../authz/attributes.ts';
+import { valuesOf } from '../server-headers.ts';
 import { unescapeKey } from './request-header.ts';
 import { anonymousUser, type UserInfo } from './user.ts';
 
@@ -87,10 +89,6 @@ function wantedUser(headers: Headers): UserInfo | undefined {
   throw badRequestError(`requested ${goSyntax({ username, uid, groups, extra })} without impersonating a user name`);
 }
 
-// Node joins repeated headers with a comma and a space.
-const valuesOf = (value: string | string[] | undefined): string[] =>
-  Array.isArray(value) ? value : (value?.split(', ') ?? []);
-
 /** As Go's %#v writes it. */
 function goSyntax({ username, uid, groups, extra = {} }: UserInfo): string {
   const list = (values: readonly string[]) =>
@@ -126,7 +124,7 @@ async function impersonate(mode: Mode, wanted: UserInfo, { authorizer, attribute
 
   const demandAll = async (all: Attributes, each: readonly Attributes[], refusal: StatusError | undefined) => {
     if (isConstrained && refusal) throw refusal;
-    if (isConstrained && each.length >= many && (await demand(all).then(returnTrue, returnFalse))) return;
+    if (isConstrained && each.length >= many && (await isAllowed(demand(all)))) return;
     for (const one of each) await demand(one);
   };
   const ofGroup = { ...ofUser, resource: 'groups', name: '' };
@@ -147,8 +145,11 @@ async function impersonate(mode: Mode, wanted: UserInfo, { authorizer, attribute
   return { username, ...(uid && { uid }), groups: [...all], ...(Object.keys(extra).length > 0 && { extra }) };
 }
 
-const returnTrue = () => true;
-const returnFalse = () => false;
+const isAllowed = (demanded: Promise<void>): Promise<boolean> =>
+  demanded.then(
+    () => true,
+    () => false,
+  );
 
 /** What no rule allows where impersonation is constrained. */
 function refuseGroups(groups: readonly string[], attributes: Attributes): StatusError | undefined {
@@ -165,7 +166,7 @@ function refuseExtra(extra: NonNullable<UserInfo['extra']>, attributes: Attribut
       key === ''
         ? 'the empty string key in extra is not allowed'
         : error
-          ? `an invalid key in extra is not allowed: ${error.field}: ${error.detail}`
+          ? `an invalid key in extra is not allowed: ${showError(error)}`
           : key !== key.toLowerCase()
             ? `a non-lowercase key in extra is not allowed: ${JSON.stringify(key)}`
             : values.length === 0

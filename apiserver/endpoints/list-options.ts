@@ -2,6 +2,7 @@
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
 import { type FieldError, forbidden, notSupported } from '../../machinery/field-error.ts';
 import { readJson, TextError } from '../../machinery/json-reader.ts';
+import { numberComplaint } from '../registry/prepare.ts';
 import { isTrue } from '../request-info.ts';
 
 export type VersionMatch = '' | 'Exact' | 'NotOlderThan';
@@ -106,10 +107,6 @@ export function parseRevision(resourceVersion: string, isList = false): number {
   const why = `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${numberComplaint(resourceVersion)}`;
   throw isList ? badRequestError(`invalid resource version: ${why}`) : new StatusError(500, '', why);
 }
-
-/** As Go says it of a text that is no number: of digits alone it is one that is too large. */
-const numberComplaint = (text: string) =>
-  `${JSON.stringify(text)}: ${/^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'}`;
 
 export interface ContinueToken {
   /** The revision the list began at; -1 for an inconsistent rest at the current one. */

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { validateObjectMeta, validateObjectMetaUpdate, validateOwnFinalizer } from '../../api/meta/validation.ts';
 import { decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
-import type { FieldError } from '../../machinery/field-error.ts';
+import { type FieldError, showError } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { apiVersionOf, type Kind, type PrepareContext } from '../../machinery/kind.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/metadata.ts';
@@ -24,9 +24,12 @@ export function versionNamed({ resourceVersion = '' }: ObjectMeta): bigint | Sta
   const digits = resourceVersion.replace(/^0+/, '');
   const isNumber = /^\d*$/.test(digits);
   if (isNumber && digits.length <= 20 && BigInt(digits) < 2n ** 64n) return BigInt(digits);
-  const why = isNumber ? 'value out of range' : 'invalid syntax';
-  return new StatusError(500, '', `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: ${why}`);
+  return new StatusError(500, '', `strconv.ParseUint: parsing ${numberComplaint(resourceVersion)}`);
 }
+
+/** As Go says it of a text that is no number: of digits alone it is one that is too large. */
+export const numberComplaint = (text: string) =>
+  `${JSON.stringify(text)}: ${/^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'}`;
 
 /** An object is in the namespace of its URL, '': in none. One that it names must be that. */
 export function placeIn(meta: ObjectMeta, namespace: string): void {
@@ -177,5 +180,5 @@ export function checkUpdate(
   const all = [...errors, ...own, ...ofVersion];
   const refused = all.filter(({ isWarning }) => !isWarning);
   refuse(kind, draft, refused);
-  return all.map(({ field, detail }) => `${field}: ${detail}`);
+  return all.map(showError);
 }

@@ -1,6 +1,7 @@
 // Defaults in a schema of custom resources are values that the schema allows, its rules in CEL too.
 // Upstream: apiextensions-apiserver's apiserver/schema/defaulting/validation.go.
-import { append, type FieldError, invalid } from '../../../machinery/field-error.ts';
+import { joinErrors } from '../../../machinery/errors.ts';
+import { append, type FieldError, invalid, showError } from '../../../machinery/field-error.ts';
 import { isObject, jsonEqual } from '../../../machinery/json.ts';
 import { validateEmbeddedResources } from './embedded-resources.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
@@ -50,9 +51,8 @@ function validateDefault(schema: JSONSchemaProps, value: unknown, place: Place):
   const errors: FieldError[] = [];
   if (place.inMeta) {
     const found = validateEmbeddedResources(place.resource, place.around(value), '');
-    const texts = found.map(({ field, detail }) => `${field}: ${detail}`);
-    const why = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
-    if (texts.length > 0) return [invalid(path, value, `must result in valid metadata: ${why}`)];
+    const why = joinErrors(found.map(showError));
+    if (found.length > 0) return [invalid(path, value, `must result in valid metadata: ${why}`)];
   } else {
     if (!jsonEqual(pruned(schema, value), value)) errors.push(invalid(path, value, 'must not have unknown fields'));
     const found = validateEmbeddedResources(schema, value, path);

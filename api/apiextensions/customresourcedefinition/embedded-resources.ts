@@ -60,7 +60,7 @@ function validateEmbedded({ apiVersion, kind, metadata }: Record<string, unknown
         ? []
         : [`may have mixed case, but should otherwise match: ${complaints.join(',')}`];
     }),
-    ...(!isObject(metadata) ? [] : validateMetadata(metadata as ObjectMeta, childPath(path, 'metadata'))),
+    ...(isObject(metadata) ? validateMetadata(metadata, childPath(path, 'metadata')) : []),
   ];
 }
 

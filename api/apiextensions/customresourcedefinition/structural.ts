@@ -1,7 +1,7 @@
 // The rules of a structural schema: every value has a type, told outside of allOf, anyOf, oneOf and
 // not, which only narrow it. Upstream: apiextensions-apiserver's schema/validation.go and complete.go.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
-import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required, showError } from '../../../machinery/field-error.ts';
 import { userRegExp } from '../../../machinery/regexp.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
@@ -11,8 +11,7 @@ type Level = 'root' | 'item' | 'field';
 /** Errors in the order of their texts. */
 export function validateStructural(schema: JSONSchemaProps, path: string): FieldError[] {
   const errors = [...validateInvariants(schema, 'root', path), ...validateCompleteness(schema, path)];
-  const text = (e: FieldError) => `${e.field}: ${e.detail}`;
-  return errors.sort((a, b) => (text(a) < text(b) ? -1 : text(a) > text(b) ? 1 : 0));
+  return errors.sort((a, b) => (showError(a) < showError(b) ? -1 : showError(a) > showError(b) ? 1 : 0));
 }
 
 const untyped: Record<Level, string> = {
