@@ -6,12 +6,17 @@ import { type Result, renderResults } from './measure.ts';
 import { workloads } from './workloads.ts';
 
 const args = process.argv.slice(2);
+const names = workloads.map((w) => w.name).join(', ');
+if (args.includes('--help') || args.includes('-h')) {
+  console.log(`npm run bench -- [WORKLOAD...] [--baseline DIR]\n\nWorkloads (all by default): ${names}`);
+  process.exit(0);
+}
 const at = args.indexOf('--baseline');
 const baselineRoot = at < 0 ? undefined : args[at + 1];
 const chosen = args.filter((a, i) => !a.startsWith('--') && (at < 0 || i !== at + 1));
 const selected = workloads.filter((w) => chosen.length === 0 || chosen.includes(w.name));
 if (selected.length === 0) {
-  console.error(`no such workload; there are: ${workloads.map((w) => w.name).join(', ')}`);
+  console.error(`no such workload; there are: ${names}`);
   process.exit(2);
 }
 

@@ -112,3 +112,24 @@ test('a shorter time ends the hook, and is what the container gets', async () =>
   await settled();
   assert.deepEqual(timeouts, [8, 8]);
 });
+
+test('a container that was stopped is not stopped again for what was read of it before its end', async () => {
+  const { clock, timeouts, stopper } = startStop();
+  const container = runtimeContainer({ name: 'app' });
+  const stop = () => stopper.stop(pod, container, { message: '', graceSeconds: 30, podIp: '' });
+  const untilStopped = async () => {
+    await clock.advance(20_000);
+    await settled();
+  };
+  await untilStopped();
+  assert.deepEqual(timeouts, [10]);
+  stop();
+  await untilStopped();
+  assert.deepEqual(timeouts, [10]);
+  assert.ok(stopper.isStopping(container.id));
+  stopper.forgetEnded();
+  assert.ok(!stopper.isStopping(container.id), 'one that still runs by then is stopped anew');
+  stop();
+  await untilStopped();
+  assert.deepEqual(timeouts, [10, 10]);
+});

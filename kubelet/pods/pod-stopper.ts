@@ -15,6 +15,8 @@ interface Stop {
   untilMs: number;
   hurry: AbortController;
   isWaiting: boolean;
+  /** The runtime has answered; what was read of it before may still show the container as running. */
+  isOver: boolean;
   takeTurn(): void;
 }
 
@@ -43,7 +45,12 @@ export class PodStopper {
     return this.#stopping.has(containerId);
   }
 
-  /** Stops one container, after which the worker looks again. */
+  /** The runtime is about to be read: it will show what the stops that are over have done. */
+  forgetEnded(): void {
+    for (const [id, stop] of this.#stopping) if (stop.isOver) this.#stopping.delete(id);
+  }
+
+  /** Stops one container, after which the worker looks again; once, until `forgetEnded`. */
   stop(pod: Pod, container: ContainerStatus, { waits = false, onEnd, ...options }: StopOptions): void {
     if (this.#stopping.has(container.id)) return;
     const spec = findContainer(pod, nameOf(container)) ?? { name: nameOf(container) };
@@ -55,6 +62,7 @@ export class PodStopper {
       untilMs: this.#deps.clock.now() + options.graceSeconds * 1000,
       hurry: new AbortController(),
       isWaiting: waits,
+      isOver: false,
       takeTurn() {
         stop.isWaiting = false;
         resolve();
@@ -80,7 +88,7 @@ export class PodStopper {
         return this.#deps.clock.sleep(1_000);
       })
       .finally(() => {
-        this.#stopping.delete(container.id);
+        stop.isOver = true;
         this.#onStopped();
       });
   }
@@ -99,7 +107,7 @@ export class PodStopper {
     this.#deadlineMs = atMs;
     const timeout = String(Math.max(1, graceSeconds));
     for (const [id, stop] of this.#stopping) {
-      if (stop.untilMs <= atMs) continue;
+      if (stop.isOver || stop.untilMs <= atMs) continue;
       stop.untilMs = atMs;
       const { hurry } = stop;
       stop.hurry = new AbortController();

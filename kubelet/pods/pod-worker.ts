@@ -256,6 +256,7 @@ export class PodWorker {
   async #sync(): Promise<void> {
     if (this.#phase === 'ended') return this.#syncEnded();
     const seen = this.#starter.finished;
+    this.#stopper.forgetEnded();
     await this.#runtime.refresh();
     this.#exits.tell(this.#runtime.state);
     this.#judge();
@@ -399,6 +400,7 @@ export class PodWorker {
 
   async #syncEnding(): Promise<void> {
     await this.#starter.halt();
+    this.#stopper.forgetEnded();
     await this.#runtime.refresh();
     if (!this.#stopper.stopAll(this.#pod, this.#runtime.state, this.#podIp())) {
       // Those that end early show while the others still run; of a deleted pod it shows who may still be asked.

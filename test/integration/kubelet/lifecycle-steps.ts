@@ -2,6 +2,7 @@
 // them. A lifecycle that is not listed here is created and waited for.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '../../../machinery/clock.ts';
 import { eventually } from '../../environment/kubectl.ts';
@@ -16,10 +17,19 @@ const isReady = (pod: any) => pod.status.conditions?.some((c: any) => c.type ===
 
 const defaultClass = 'storageclass.kubernetes.io/is-default-class';
 
-/** Creates the pod and waits until it is ready. */
+/** Creates the pod and waits until it is ready, and its containers heed the signal that they trap. */
 async function createReady(replay: Replay): Promise<void> {
   replay.create();
   await replay.until('ready', isReady);
+  for (const { name, command = [] } of replay.recording.manifest?.spec?.containers ?? [])
+    if (command.join(' ').includes('TERM;')) await eventually(`${name} heeds SIGTERM`, () => heedsTerm(replay, name));
+}
+
+/** A shell takes a while to come to its trap, and until then a container's first process ignores the signal. */
+function heedsTerm(replay: Replay, container: string): boolean {
+  const status = replay.kubectl('exec', 'p', '-c', container, '--', 'cat', '/proc/1/status');
+  const caught = BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)/m.exec(status)![1]}`);
+  return (caught & (1n << BigInt(constants.signals.SIGTERM - 1))) !== 0n;
 }
 
 /** The log is what was recorded, line by line. */

@@ -10,8 +10,8 @@
 export const otherRows: readonly { scenario: string; row: RegExp; why: string }[] = [
   {
     scenario: 'liveness-exec',
-    row: /^Running \| c=terminated:Completed\/0 \| .*,!Ready,!ContainersReady,/,
-    why: 'the recorded kubelet stops and starts a container in one step; ours says that it does not run in between',
+    row: /^Running \| c=terminated:Completed\/0( r1)? \| .*,!Ready,!ContainersReady,/,
+    why: 'the recorded kubelet stops and starts a container in one step; ours says that it does not run in between, after each try',
   },
   {
     scenario: 'liveness-exec',
@@ -135,6 +135,12 @@ export const otherEvents: readonly { scenario: string; event: RegExp; count?: tr
     scenario: 'liveness-exec',
     event: /^Pod\/p spec\.containers\{c\} Warning BackOff /,
     why: 'the same',
+  },
+  {
+    scenario: 'unbound-pvc',
+    event: /^PersistentVolumeClaim\/pvc {2}Normal FailedBinding /,
+    count: true,
+    why: 'it is told again every 15 seconds for as long as the claim waits',
   },
   {
     scenario: 'node-object',
