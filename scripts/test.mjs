@@ -45,9 +45,11 @@ const widths = [
   { of: /^test\/e2e\/(autoscaling|clients|commands|config|examples|node-root|storage|streams)\./, width: 2 },
   { of: /^/, width: 1 },
 ];
+const secondsSince = (startedMs) => Math.round((performance.now() - startedMs) / 1000);
 const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
 const failures = [];
 const took = [];
+const phases = [];
 /** What failed, and passed when its file was run once more with nothing beside it: faults to mend, told at the end. */
 const flaky = [];
 /** These hunt for what happens seldom. What they find is found, also when it does not come again. */
@@ -107,7 +109,11 @@ async function runTier(tier) {
     const rest = own.filter((file) => together > 1 && !hasHooks(file));
     const queue = own.filter((file) => !rest.includes(file)).map((file) => [file]);
     while (rest.length > 0) queue.push(rest.splice(0, together));
+    const startedMs = performance.now();
+    const groups = queue.length;
     await Promise.all(Array.from({ length: width }, () => work(queue)));
+    if (groups > 0)
+      phases.push(`${secondsSince(startedMs)} ${tier}: ${own.length} files, ${Math.min(width, groups)} at a time`);
   }
   for (const { file, first } of again) {
     console.log(['failed, and is run once more:', ...first].join('\n'));
@@ -156,7 +162,7 @@ async function runFile(file, timeoutMs) {
   // The events of a run that was ended do not end.
   const ended = new Promise((resolve) => signal.addEventListener('abort', () => setTimeout(resolve, 1_000)));
   await Promise.race([finished(events), ended]);
-  took.push({ file, seconds: Math.round((performance.now() - startedMs) / 1000) });
+  took.push({ file, seconds: secondsSince(startedMs) });
   return outcome;
 }
 
@@ -193,6 +199,7 @@ if (filters.length > 0 && files === 0) {
 const tell = (title, lines) => console.log([`\n${title}:`, ...lines.map((line) => `  ${line}`)].join('\n'));
 const slowest = took.sort((a, b) => b.seconds - a.seconds).filter(({ seconds }) => seconds >= 10);
 if (slowest.length > 0) {
+  tell('took, in seconds', phases);
   tell(
     'took longest, in seconds',
     slowest.slice(0, 40).map(({ file, seconds }) => `${seconds} ${file}`),
