@@ -45,6 +45,11 @@ const alsoGood: Record<string, (w: Good) => void> = {
     w.records.disturbances.push({ what: 'killed', servers: [0], ...when });
     w.watch({ after: 11, bookmarks: true }, [['ERROR', { code: 410, message: 'too old' }]]);
   },
+  '410 of a server that was behind a compaction': (w) => {
+    const when = { began: 0, ended: 1, beganMs: 0, endedMs: 1 };
+    w.records.disturbances.push({ what: 'cut', late: [0], ...when }, { what: 'compacted', compacted: 10, ...when });
+    w.watch({ after: 11, bookmarks: true }, [['ERROR', { code: 410, message: 'too old' }]]);
+  },
 };
 
 for (const [name, change] of Object.entries(alsoGood)) {
@@ -314,7 +319,20 @@ const broken: { name: string; rule: RegExp; break(w: Good): void }[] = [
   {
     name: '410 though nothing was compacted',
     rule: /can be resumed/,
-    break: (w) => w.watch({ after: 11, bookmarks: true }, [['ERROR', { code: 410, message: 'too old' }]]),
+    break: (w) => {
+      const when = { began: 0, ended: 1, beganMs: 0, endedMs: 1 };
+      w.records.disturbances.push({ what: 'cut', late: [0], ...when });
+      w.watch({ after: 11, bookmarks: true }, [['ERROR', { code: 410, message: 'too old' }]]);
+    },
+  },
+  {
+    name: '410 for an earlier compaction, of a server that was not behind',
+    rule: /can be resumed/,
+    break: (w) => {
+      const when = { began: 0, ended: 1, beganMs: 0, endedMs: 1 };
+      w.records.disturbances.push({ what: 'cut', late: [1], ...when }, { what: 'compacted', compacted: 10, ...when });
+      w.watch({ after: 11, bookmarks: true }, [['ERROR', { code: 410, message: 'too old' }]]);
+    },
   },
 ];
 

@@ -110,6 +110,8 @@ export interface Disturbance {
   what: string;
   /** The API servers whose caches it may have cost. */
   servers?: number[];
+  /** The API servers that may hear late of what happens while it lasts. */
+  late?: number[];
   /** What was compacted. */
   compacted?: number;
   began: number;

@@ -19,6 +19,7 @@ export interface Place {
 interface Fault {
   what: string;
   servers?: number[];
+  late?: number[];
   compacted?: number;
   run(): Promise<void>;
 }
@@ -38,6 +39,10 @@ export class Nemesis {
     this.#place = place;
     this.#history = history;
     this.#draw = draw;
+  }
+
+  get #all(): number[] {
+    return this.#place.servers.map((_, i) => i);
   }
 
   /** Does harm until the signal comes, and mends everything. */
@@ -96,7 +101,7 @@ export class Nemesis {
       await realClock.sleep(200 + draw.below(3_000));
       plane.signalApiServer('SIGCONT');
     };
-    return { what: `API server ${server} stopped`, run };
+    return { what: `API server ${server} stopped`, late: [server], run };
   }
 
   #killMember(index: number, draw: Draw): Fault {
@@ -107,7 +112,7 @@ export class Nemesis {
       etcd.start(index);
       await etcd.ready(index);
     };
-    return { what: `etcd ${index} killed`, run };
+    return { what: `etcd ${index} killed`, late: this.#all, run };
   }
 
   #stopMember(index: number, draw: Draw): Fault {
@@ -118,7 +123,7 @@ export class Nemesis {
       await etcd.signal(index, 'SIGCONT');
       await etcd.ready(index);
     };
-    return { what: `etcd ${index} stopped`, run };
+    return { what: `etcd ${index} stopped`, late: this.#all, run };
   }
 
   /** The ways of one API server to all members, or to one of them. */
@@ -136,7 +141,8 @@ export class Nemesis {
       await realClock.sleep(draw.chance(0.5) ? draw.below(200) : draw.below(3_500));
       for (const link of links) link.heal();
     };
-    return { what: `${links.length} of ${all.length} ways from API server ${server} to etcd ${how}`, run };
+    const what = `${links.length} of ${all.length} ways from API server ${server} to etcd ${how}`;
+    return { what, late: [server], run };
   }
 
   /** Not beyond what the recorder has written down. */

@@ -4,7 +4,14 @@
 // All of that is one comparison: of what was delivered with the changes that etcd's history has for that selection.
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { EtcdHistory, EtcdWrite, Version } from './etcd-history.ts';
-import { type Records, type Resource, revisionOf, type WatchEvent, type WatchSession } from './history.ts';
+import {
+  type Disturbance,
+  type Records,
+  type Resource,
+  revisionOf,
+  type WatchEvent,
+  type WatchSession,
+} from './history.ts';
 import { contentOf } from './json.ts';
 import type { Seen } from './read-rules.ts';
 import { selection } from './selection.ts';
@@ -254,15 +261,20 @@ function problemOfEnd(judge: WatchJudge, { request, events, code, server }: Watc
   if (object.code !== 410) return { rule: rules.resume, why: `it ended with ${object.code} ${object.message}`, at };
   const reached = events.slice(0, at).reduce((max, e) => Math.max(max, revisionOf(e.object)), request.after ?? 0);
   const passedMs = judge.writes.find(({ revision }) => revision > reached)?.seenMs ?? Infinity;
-  // Compacted; or the server has begun anew at a later revision, which the recorder too may have heard of late.
-  const isExcused = judge.history.disturbances.some(
-    ({ servers, compacted = 0, began, endedMs }) =>
-      began < moment && (compacted > reached || (servers?.includes(server) && endedMs + hearingMs > passedMs)),
-  );
+  // Compacted; or the server has begun anew at a later revision, which the recorder too may have heard of late: by itself,
+  // or because it was behind what was compacted.
+  const isExcused = judge.history.disturbances.some((one) => {
+    const { servers, compacted = 0, late, began, endedMs } = one;
+    const mayHaveBegunAnew = servers?.includes(server) || (late?.includes(server) && wasCompactedIn(judge, one));
+    return began < moment && (compacted > reached || (mayHaveBegunAnew && endedMs + hearingMs > passedMs));
+  });
   if (isExcused) return undefined;
   const why = `revision ${reached} is said to be gone: ${object.message}`;
   return { rule: rules.resume, why, at };
 }
+
+const wasCompactedIn = ({ history }: WatchJudge, { beganMs, endedMs }: Disturbance) =>
+  history.disturbances.some((c) => c.compacted && c.endedMs > beganMs && c.beganMs < endedMs + hearingMs);
 
 export function showWatchViolation({ rule, why, session, at }: WatchViolation): string {
   const { id, client, server, resource, request, calledMs, events } = session;
