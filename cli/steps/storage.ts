@@ -61,11 +61,10 @@ const snapshotClass = {
   deletionPolicy: 'Delete',
 };
 
-/** The kinds of snapshots, and with the kind of classes a first one. */
-async function defineSnapshots(asking: Asking): Promise<void> {
+/** The kinds of snapshots, and with the kind of classes a first one; also where an `up` before ended in between. */
+async function defineSnapshots(asking: Asking, isFirst: boolean): Promise<void> {
   const [isNew] = await Promise.all(snapshotDefinitions.map((one) => createIfAbsent(asking, definitions, one)));
-  // Whoever removes the class does not get it back by the next `up`.
-  if (!isNew) return;
+  if (!isNew && !isFirst) return;
   const { apiVersion, plural } = VolumeSnapshotClassKind;
   for await (const { status } of watchObject(asking, definitions, `${plural}.${snapshotGroup}`)) {
     const isServed = status?.conditions?.some((it) => it.type === 'Established' && it.status === 'True');
@@ -80,9 +79,10 @@ export const storageStep: Step<UpContext> = {
     await explained(context, { problem: 'the storage class cannot be made', signal }, async (asking) => {
       await applyObject(asking, rbacPath('clusterroles'), role);
       await createIfAbsent(asking, rbacPath('clusterrolebindings'), binding);
-      await defineSnapshots(asking);
-      // Once: whoever removes the class or makes it another one does not get it back by the next `up`.
-      if (await isThere(asking, `${storage}/csidrivers/${driverName}`)) return;
+      // Once: whoever removes a class or makes it another one does not get it back by the next `up`. The driver comes last.
+      const isFirst = !(await isThere(asking, `${storage}/csidrivers/${driverName}`));
+      await defineSnapshots(asking, isFirst);
+      if (!isFirst) return;
       await createIfAbsent(asking, `${storage}/storageclasses`, storageClass);
       await createIfAbsent(asking, `${storage}/csidrivers`, driver);
     });

@@ -19,7 +19,9 @@ async function ask(url: string, ca?: Buffer): Promise<{ code: number | undefined
   return { code: response.statusCode, body: JSON.parse((await response.toArray()).join('')) };
 }
 
-test('anybody reads where a cluster is and its CA, signed with a bootstrap token', { skip: needsRoot }, async () => {
+test('anybody reads where a cluster is and its CA, signed with a bootstrap token; up mends it, and classes of storage', {
+  skip: needsRoot,
+}, async () => {
   using cluster = testCluster('info');
   const up = cluster.run('up');
   assert.equal(up.code, 0, up.stderr);
@@ -53,6 +55,15 @@ test('anybody reads where a cluster is and its CA, signed with a bootstrap token
   for (const path of [maps, `${maps}/kube-root-ca.crt`]) assert.equal((await ask(`${server}${path}`)).code, 403, path);
 
   kubectl.get('patch', 'configmap', 'cluster-info', '-n', 'kube-public', '-p', '{"data":{"kubeconfig":"lost"}}');
+  const classes = () => kubectl.get('get', 'volumesnapshotclass,storageclass', '-o', 'name').trim().split('\n');
+  const both = classes();
+  assert.equal(both.length, 2);
+  // As an `up` leaves it that ended between the definitions of snapshots and their class.
+  kubectl.get('delete', ...both, 'csidriver/hostpath.csi.k8ts.io');
   assert.equal(cluster.run('up').code, 0);
   assert.equal((await signed()).kubeconfig, kubeconfig, 'the next up puts it right');
+  assert.deepEqual(classes(), both);
+  kubectl.get('delete', both[0]!);
+  assert.equal(cluster.run('up').code, 0);
+  assert.deepEqual(classes(), [both[1]], 'what somebody took away stays away');
 });
