@@ -39,11 +39,11 @@ const answers: Readonly<Record<string, [code: number, text: string]>> = {
  * Answers what HTTP/1.1 cannot read, and closes the connection once the client has had time to read that: a connection
  * that were closed while its client still sends would take the answer along.
  */
-export function refuseUnread(clock: Clock, err: Error & { code?: string }, socket: Duplex): void {
+export function refuseUnread(clock: Clock, err: Error & { code?: string; reason?: string }, socket: Duplex): void {
   socket.removeAllListeners('data');
   if (socket.writableEnded) return; // it has its answer
   if (!socket.writable || err.code === 'ECONNRESET') return void socket.destroy();
-  const [code, body] = answers[err.code ?? ''] ?? [400, '400 Bad Request'];
+  const [code, body] = answers[err.code ?? ''] ?? [400, `400 Bad Request: ${err.reason ?? err.code}`];
   endInHttp(socket, { code, headers: { 'content-type': 'text/plain; charset=utf-8' }, body });
   const timer = clock.after(lingerMs, () => socket.destroy());
   socket.once('end', () => socket.destroy());
