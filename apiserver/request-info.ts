@@ -40,10 +40,7 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
     name: '',
     rest: '',
   };
-  const parts = path
-    .split('/')
-    .filter((p) => p !== '')
-    .map(decodeSegment);
+  const parts = partsOf(path);
   const isLegacy = parts[0] === 'api';
   if ((!isLegacy && parts[0] !== 'apis') || parts.length < (isLegacy ? 3 : 4)) return info;
   info.isResource = true;
@@ -62,7 +59,7 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   info.resource = rest[0] ?? '';
   info.name = rest[1] ?? '';
   info.subresource = rest[2] ?? '';
-  info.rest = pathAfter(path, parts.length - rest.length + 3);
+  if (info.subresource !== '') info.rest = pathAfter(path, parts.length - rest.length + 3);
   info.verb = verbOf(method, info, { oldWatch, asks: isTrue(query.get('watch')) });
   return info;
 }
@@ -85,21 +82,24 @@ export function isTrue(value: string | null): boolean {
 
 /** The path without its first `count` segments, undecoded. */
 function pathAfter(path: string, count: number): string {
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    while (path[at] === '/') at++;
-    at = path.indexOf('/', at);
-    if (at < 0) return '';
-  }
-  return path.slice(at);
+  const cut = [...path.matchAll(/\/|%2f/gi)][count];
+  return cut ? `/${path.slice(cut.index + cut[0].length)}` : '';
 }
 
-function decodeSegment(segment: string): string {
-  if (!segment.includes('%')) return segment;
+/** Decoded before it is cut, as Go's URL.Path is; what is empty between slashes is a part, slashes at the end are none. */
+function partsOf(path: string): string[] {
+  const decoded = decodePath(path);
+  let end = decoded.length;
+  while (decoded[end - 1] === '/') end--;
+  return decoded.slice(1, end).split('/');
+}
+
+function decodePath(path: string): string {
+  if (!path.includes('%')) return path;
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(path);
   } catch {
-    return segment; // a stray % names nothing that exists
+    return path; // what is no UTF-8 names nothing that exists
   }
 }
 

@@ -112,6 +112,12 @@ describe('a verb and its path', () => {
     [`PATCH ${pods}/p/binding`, 405],
     ['DELETE /api/v1/namespaces/default/serviceaccounts/default/token', 405],
     [`GET ${pods}/p/nonsense`, 404],
+    ['GET /api/v1/namespaces/default/status/x', 404],
+    ['GET /api/v1/namespaces/default/status/', 200],
+    ['GET /api/v1/namespaces//configmaps', 200],
+    ['GET /api/v1//configmaps', 404],
+    ['GET //api/v1/configmaps', 404],
+    ['GET /api/v1/namespaces/a%2Fb/configmaps', 404],
   ];
   for (const [request, want] of cases) {
     test(`${request}: ${want}`, async () => {

@@ -361,6 +361,8 @@ export class ApiServer {
     const isOfAll = kind.namespaced && ['list', 'watch'].includes(info.verb);
     if (kind.isCustom && !inNamespace && !isOfAll) throw new PageNotFoundError();
     if (!inNamespace && (info.namespace || info.name)) throw unknownPathError();
+    // Below a subresource only proxies have paths.
+    if (!kind.isCustom && info.subresource !== 'proxy' && /[^/]/.test(info.rest)) throw unknownPathError();
     const complaints = checkPathSegment(info.name);
     if (complaints.length > 0)
       throw badRequestError(`Name parameter invalid: ${JSON.stringify(info.name)}: ${complaints.join(';')}`);
