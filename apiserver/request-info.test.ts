@@ -32,6 +32,7 @@ const cases: [request: string, want: string][] = [
   ['GET /api/v1/pods?watch=1;x', 'list /v1 - pods - -'],
   ['GET /api/v1/pods?limit=1&watch=%zz', 'list /v1 - pods - -'],
   ['DELETE /api/v1/namespaces/n/pods', 'deletecollection /v1 n pods - -'],
+  ['OPTIONS /api/v1/namespaces/n/pods', '- /v1 n pods - -'],
   ['DELETE /api/v1/namespaces/n/pods/p', 'delete /v1 n pods p -'],
   ['PUT /apis/apps/v1/namespaces/n/deployments/d/scale', 'update apps/v1 n deployments/scale d -'],
   [

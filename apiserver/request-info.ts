@@ -6,7 +6,7 @@ export type RequestVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patc
 
 export interface RequestInfo {
   isResource: boolean;
-  /** A resource verb, or the lower-case HTTP method of other paths. */
+  /** A resource verb, empty where the method is none of them, or the lower-case HTTP method of other paths. */
   verb: RequestVerb | string;
   path: string;
   group: string;
@@ -59,17 +59,17 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
   info.resource = rest[0] ?? '';
   info.name = rest[1] ?? '';
   info.subresource = rest[2] ?? '';
-  if (info.subresource !== '') info.rest = pathAfter(path, parts.length - rest.length + 3);
+  info.rest = pathAfter(path, parts.length - rest.length + 3);
   info.verb = verbOf(method, info, { oldWatch, asks: isTrue(query.get('watch')) });
   return info;
 }
 
 /** One object is watched by the deprecated prefix alone, whatever the method: its path with `watch=true` reads it. */
-function verbOf(method: string, info: RequestInfo, watch: { oldWatch: boolean; asks: boolean }): RequestVerb | string {
+function verbOf(method: string, info: RequestInfo, watch: { oldWatch: boolean; asks: boolean }): RequestVerb | '' {
   if (watch.oldWatch) return 'watch';
   if (method === 'GET' || method === 'HEAD') return info.name !== '' ? 'get' : watch.asks ? 'watch' : 'list';
   if (method === 'DELETE' && info.name === '') return 'deletecollection';
-  return verbOfMethod[method] ?? method.toLowerCase();
+  return verbOfMethod[method] ?? '';
 }
 
 /**

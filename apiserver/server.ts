@@ -363,6 +363,10 @@ export class ApiServer {
     if (!inNamespace && (info.namespace || info.name)) throw unknownPathError();
     // Below a subresource only proxies have paths.
     if (!kind.isCustom && info.subresource !== 'proxy' && /[^/]/.test(info.rest)) throw unknownPathError();
+    // Built-in resources have no such routes.
+    const wantsName = kind.isCustom || info.subresource !== '';
+    if (info.name === '' && wantsName && ['update', 'patch'].includes(info.verb))
+      throw badRequestError('name must be provided');
     const complaints = checkPathSegment(info.name);
     if (complaints.length > 0)
       throw badRequestError(`Name parameter invalid: ${JSON.stringify(info.name)}: ${complaints.join(';')}`);
