@@ -49,7 +49,7 @@ export async function serveWatch(
   const response = front.raw;
   if (request.signal.aborted) return;
   // Browsers say where they come from; upstream's WebSockets of watches ask for it, whatever it is.
-  if (response instanceof WebSocketAnswer && !front.headers.origin)
+  if (front.raw instanceof WebSocketAnswer && !front.headers.origin)
     throw new StatusError(403, 'Forbidden', 'a watch over a WebSocket needs the header Origin');
   let stop: (() => void) | undefined;
   let ended = false;
