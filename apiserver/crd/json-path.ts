@@ -31,8 +31,7 @@ export function parseJsonPath(text: string): JsonPath {
       const { name, end } = readName(trimmed, at + 1);
       if (name === '*') steps.push({ type: 'all' });
       else if (name !== '') steps.push({ type: 'field', name });
-      // A second one would find what is below once for each way to it.
-      else if (trimmed[end] === '.' && !steps.some(({ type }) => type === 'descent')) steps.push({ type: 'descent' });
+      else if (trimmed[end] === '.') steps.push({ type: 'descent' });
       else if (trimmed[end] !== '[' && end < trimmed.length) throw new Error(`unexpected ${trimmed.slice(end)}`);
       at = end;
     } else if (trimmed[at] === '[') {
@@ -123,10 +122,10 @@ function readOperand(text: string): Operand {
   throw new Error(`unrecognized operand ${JSON.stringify(trimmed)}`);
 }
 
-/** What the path finds, in document order. */
+/** What the path finds, in document order; nothing twice, or unions and descents would multiply it. */
 export function findByPath(path: JsonPath, object: unknown): unknown[] {
   let found: unknown[] = [object];
-  for (const step of path) found = found.flatMap((value) => takeStep(step, value));
+  for (const step of path) found = [...new Set(found.flatMap((value) => takeStep(step, value)))];
   return found;
 }
 
