@@ -32,6 +32,7 @@ const cases: [request: string, want: string][] = [
   ['GET /api/v1/pods?watch=1;x', 'list /v1 - pods - -'],
   ['GET /api/v1/pods?limit=1&watch=%zz', 'list /v1 - pods - -'],
   ['DELETE /api/v1/namespaces/n/pods', 'deletecollection /v1 n pods - -'],
+  ['OPTIONS /api/v1/namespaces/n/pods', '- /v1 n pods - -'],
   ['DELETE /api/v1/namespaces/n/pods/p', 'delete /v1 n pods p -'],
   ['PUT /apis/apps/v1/namespaces/n/deployments/d/scale', 'update apps/v1 n deployments/scale d -'],
   [
@@ -43,6 +44,16 @@ const cases: [request: string, want: string][] = [
   ['GET /healthz/etcd', 'not a resource: get /healthz/etcd'],
   ['POST /', 'not a resource: post /'],
   ['GET /api/v1/pods/%zz', 'get /v1 - pods %zz -'],
+  // A path is decoded before it is cut.
+  ['GET /api/v1/namespaces/n/services/s%2Fproxy%2Fa%2Fb/c%2Fd', 'get /v1 n services/proxy s /a%2Fb/c%2Fd'],
+  ['GET /api/v1/namespaces/a%2Fb/pods', 'get /v1 a b pods -'],
+  // Only slashes at the end count for nothing.
+  ['GET /api/v1/namespaces//pods', 'list /v1 - pods - -'],
+  ['GET /api/v1/namespaces/n//pods', 'get /v1 n - pods -'],
+  ['GET /api/v1//pods', 'get /v1 - - pods -'],
+  ['GET /api/v1/namespaces/n/pods//', 'list /v1 n pods - -'],
+  ['GET /api/v1/namespaces/n/pods//log', 'list /v1 n pods/log - -'],
+  ['GET //api/v1/pods', 'not a resource: get //api/v1/pods'],
 ];
 
 for (const [request, want] of cases) {

@@ -6,7 +6,7 @@ export type RequestVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patc
 
 export interface RequestInfo {
   isResource: boolean;
-  /** A resource verb, or the lower-case HTTP method of other paths. */
+  /** A resource verb, empty where the method is none of them, or the lower-case HTTP method of other paths. */
   verb: RequestVerb | string;
   path: string;
   group: string;
@@ -40,10 +40,7 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
     name: '',
     rest: '',
   };
-  const parts = path
-    .split('/')
-    .filter((p) => p !== '')
-    .map(decodeSegment);
+  const parts = partsOf(path);
   const isLegacy = parts[0] === 'api';
   if ((!isLegacy && parts[0] !== 'apis') || parts.length < (isLegacy ? 3 : 4)) return info;
   info.isResource = true;
@@ -68,11 +65,11 @@ export function parseRequestInfo(method: string, path: string, query: URLSearchP
 }
 
 /** One object is watched by the deprecated prefix alone, whatever the method: its path with `watch=true` reads it. */
-function verbOf(method: string, info: RequestInfo, watch: { oldWatch: boolean; asks: boolean }): RequestVerb | string {
+function verbOf(method: string, info: RequestInfo, watch: { oldWatch: boolean; asks: boolean }): RequestVerb | '' {
   if (watch.oldWatch) return 'watch';
   if (method === 'GET' || method === 'HEAD') return info.name !== '' ? 'get' : watch.asks ? 'watch' : 'list';
   if (method === 'DELETE' && info.name === '') return 'deletecollection';
-  return verbOfMethod[method] ?? method.toLowerCase();
+  return verbOfMethod[method] ?? '';
 }
 
 /**
@@ -85,21 +82,24 @@ export function isTrue(value: string | null): boolean {
 
 /** The path without its first `count` segments, undecoded. */
 function pathAfter(path: string, count: number): string {
-  let at = 0;
-  for (let i = 0; i < count; i++) {
-    while (path[at] === '/') at++;
-    at = path.indexOf('/', at);
-    if (at < 0) return '';
-  }
-  return path.slice(at);
+  const cut = [...path.matchAll(/\/|%2f/gi)][count];
+  return cut ? `/${path.slice(cut.index + cut[0].length)}` : '';
 }
 
-function decodeSegment(segment: string): string {
-  if (!segment.includes('%')) return segment;
+/** Decoded before it is cut, as Go's URL.Path is; what is empty between slashes is a part, slashes at the end are none. */
+function partsOf(path: string): string[] {
+  const decoded = decodePath(path);
+  let end = decoded.length;
+  while (decoded[end - 1] === '/') end--;
+  return decoded.slice(1, end).split('/');
+}
+
+function decodePath(path: string): string {
+  if (!path.includes('%')) return path;
   try {
-    return decodeURIComponent(segment);
+    return decodeURIComponent(path);
   } catch {
-    return segment; // a stray % names nothing that exists
+    return path; // what is no UTF-8 names nothing that exists
   }
 }
 

@@ -112,6 +112,14 @@ describe('a verb and its path', () => {
     [`PATCH ${pods}/p/binding`, 405],
     ['DELETE /api/v1/namespaces/default/serviceaccounts/default/token', 405],
     [`GET ${pods}/p/nonsense`, 404],
+    ['GET /api/v1/namespaces/default/status/x', 404],
+    ['GET /api/v1/namespaces/default/status/', 200],
+    [`GET ${pods}/p//status`, 404],
+    [`PUT ${pods}//status`, 400],
+    ['GET /api/v1/namespaces//configmaps', 200],
+    ['GET /api/v1//configmaps', 404],
+    ['GET //api/v1/configmaps', 404],
+    ['GET /api/v1/namespaces/a%2Fb/configmaps', 404],
   ];
   for (const [request, want] of cases) {
     test(`${request}: ${want}`, async () => {
@@ -235,7 +243,8 @@ describe('what is defined, where upstream has a handler of its own', () => {
     [`GET ${all}/a`, 404, '404 page not found\n'],
     [`POST ${all}`, 404, '404 page not found\n'],
     [`DELETE ${all}`, 404, '404 page not found\n'],
-    [`PUT ${things}`, 405, 'update is not supported on resources of kind "things.example.com"'],
+    [`PUT ${things}`, 400, 'name must be provided'],
+    [`OPTIONS ${things}/a`, 405, ' is not supported on resources of kind "things.example.com"'],
     [`GET ${things}/a/nonsense`, 404, 'things.example.com "a" not found'],
     [`GET ${things}/a/scale`, 500, /the spec replicas field ".spec.size" does not exist$/],
     [`GET ${things}/%25`, 400, `Name parameter invalid: "%": may not contain '%'`],

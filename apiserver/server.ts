@@ -5,7 +5,6 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { checkPathSegment } from '../api/meta/validation.ts';
 import {
   badRequestError,
   earlyPathError,
@@ -47,6 +46,7 @@ import { OpenWatches, serveWatch } from './http/watch-response.ts';
 import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
 import { LargeRequests } from './large-requests.ts';
+import { checkPath, fitsPath } from './path-fit.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { refusedVerb } from './registry/refused-verb.ts';
 import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
@@ -357,13 +357,7 @@ export class ApiServer {
     if (!served) throw this.#unknownPath(info);
     const { kind, version } = served;
     if (version.deprecation) this.#parts.metrics.deprecated(this.#counted(info));
-    const inNamespace = kind.namespaced === (info.namespace !== '') || info.resource === 'namespaces';
-    const isOfAll = kind.namespaced && ['list', 'watch'].includes(info.verb);
-    if (kind.isCustom && !inNamespace && !isOfAll) throw new PageNotFoundError();
-    if (!inNamespace && (info.namespace || info.name)) throw unknownPathError();
-    const complaints = checkPathSegment(info.name);
-    if (complaints.length > 0)
-      throw badRequestError(`Name parameter invalid: ${JSON.stringify(info.name)}: ${complaints.join(';')}`);
+    checkPath(kind, info);
     return {
       info: kind.namespaced ? info : { ...info, namespace: '' },
       kind,
@@ -456,16 +450,6 @@ function attributesOf({ url }: RequestHead, info: RequestInfo, user: UserInfo): 
 function nameAsked(info: RequestInfo, fieldSelector: string): string {
   if (info.name !== '' || (info.verb !== 'list' && info.verb !== 'watch')) return info.name;
   return selectedValue(fieldSelector, 'metadata.name') ?? '';
-}
-
-const collectionVerbs = ['list', 'create', 'deletecollection'];
-
-/** Objects have names, collections have none, and only lists and watches look into all namespaces at once. */
-function fitsPath({ kind, info }: ApiRequest): boolean {
-  const { verb, name, namespace } = info;
-  if (verb === 'watch') return true;
-  if (collectionVerbs.includes(verb) === (name !== '')) return false;
-  return verb === 'list' || !kind.namespaced || namespace !== '';
 }
 
 /** Anything thrown, as what the client is told. What is not a StatusError is a bug and is logged with its stack. */

@@ -56,6 +56,14 @@ describe('a definition is refused', () => {
       ],
     ],
     [
+      'version that is no name',
+      definition({ versions: [{ ...version, name: 'V' }] }),
+      ['spec.versions[0].name', 'spec.version'].map(
+        (field) =>
+          `${field}: Invalid value: "V": a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`,
+      ),
+    ],
+    [
       'no names',
       definition({ names: {} }, { name: 'x.g.io' }),
       [

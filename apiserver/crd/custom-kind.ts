@@ -6,6 +6,7 @@ import type {
   CustomResourceDefinition,
   CustomResourceDefinitionVersion,
 } from '../../api/apiextensions/customresourcedefinition/schema.ts';
+import { parseTimestamp } from '../../machinery/cel/time.ts';
 import { formatAge } from '../../machinery/duration.ts';
 import { canonicalJson, detached, jsonEqual, writeJson } from '../../machinery/json.ts';
 import { type Column, clientMetadata, defineKind, type Kind, type ScaleSubresource } from '../../machinery/kind.ts';
@@ -141,7 +142,7 @@ function customKind(
     selectableFields: Object.fromEntries(
       (version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.slice(1), textAt(parseJsonPath(jsonPath))]),
     ),
-    columns: (version.additionalPrinterColumns ?? [ageColumn]).map(columnOf),
+    columns: columnsOf(version.additionalPrinterColumns ?? [ageColumn]),
   });
   return { kind: { ...kind, listKind: names.listKind || kind.listKind }, parts };
 }
@@ -185,9 +186,16 @@ function scaleOf({ specReplicasPath, statusReplicasPath, labelSelectorPath }: Sc
   return {
     specReplicasPath: specReplicasPath.slice(1),
     statusReplicasPath: statusReplicasPath.slice(1),
-    selector: labelSelectorPath ? textAt(parseJsonPath(labelSelectorPath)) : () => '',
+    selector: labelSelectorPath ? textAt(fieldsOf(labelSelectorPath)) : () => '',
   };
 }
+
+/** The paths of a scale are names alone. */
+const fieldsOf = (path: string): JsonPath =>
+  path
+    .slice(1)
+    .split('.')
+    .map((name) => ({ type: 'field', name }));
 
 const textAt = (path: JsonPath) => (object: KubeObject) => {
   const [value] = findByPath(path, object);
@@ -201,8 +209,23 @@ const ageColumn: CustomResourceColumn = {
   jsonPath: '.metadata.creationTimestamp',
 };
 
-function columnOf({ name, type, format, description, priority, jsonPath }: CustomResourceColumn): Column<KubeObject> {
-  const path = parseJsonPath(jsonPath);
+/** Up to the first whose path means nothing, which nobody refuses. */
+function columnsOf(given: readonly CustomResourceColumn[]): Column<KubeObject>[] {
+  const columns: Column<KubeObject>[] = [];
+  for (const column of given) {
+    try {
+      columns.push(columnOf(column, parseJsonPath(column.jsonPath)));
+    } catch {
+      break;
+    }
+  }
+  return columns;
+}
+
+function columnOf(
+  { name, type, format, description, priority, jsonPath }: CustomResourceColumn,
+  path: JsonPath,
+): Column<KubeObject> {
   return {
     name,
     type: type as Column<KubeObject>['type'],
@@ -215,7 +238,7 @@ function columnOf({ name, type, format, description, priority, jsonPath }: Custo
 
 /** The value as its column has it; null where there is none of that type. */
 function cellOf(type: string, value: unknown, nowMs: number): string | number | boolean | null {
-  if (value === undefined || value === null) return null;
+  if (value === undefined) return null;
   switch (type) {
     case 'integer':
       return typeof value === 'number' ? Math.trunc(value) : null;
@@ -225,8 +248,8 @@ function cellOf(type: string, value: unknown, nowMs: number): string | number | 
       return typeof value === 'boolean' ? value : null;
     case 'date':
       if (typeof value !== 'string') return null;
-      return Number.isNaN(Date.parse(value)) ? '<invalid>' : formatAge(value, nowMs);
+      return value !== '' && !parseTimestamp(value) ? '<invalid>' : formatAge(value, nowMs);
     default:
-      return typeof value === 'string' ? value : canonicalJson(value);
+      return typeof value === 'string' ? value : value === null ? '<no value>' : canonicalJson(value);
   }
 }

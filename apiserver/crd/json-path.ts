@@ -1,12 +1,15 @@
 // JSON paths as definitions of custom resources use them, for columns, scales and selectable fields: `.spec.replicas`,
-// `.metadata.labels.app\.name`, `.status.conditions[?(@.type=="Ready")].status`, `.items[0]`, `.spec['a b']`, `[*]`.
-// Upstream: client-go's util/jsonpath, of which this is what a path without braces, ranges and functions needs.
+// `.metadata.labels.app\.name`, `.status.conditions[?(@.type=="Ready")].status`, `.items[0]`, `.spec['a']`, `[*]`
+// and of lists `[0:3:2]`, `[0,2]`, of what is anywhere below `..name`. Upstream: client-go's util/jsonpath, of which this
+// is what a path without braces and functions needs.
 // https://kubernetes.io/docs/reference/kubectl/jsonpath/
 import { isObject } from '../../machinery/json.ts';
 
 type Step =
   | { type: 'field'; name: string }
-  | { type: 'index'; index: number }
+  | { type: 'slice'; start: number; end: number | undefined; step: number }
+  | { type: 'union'; paths: readonly JsonPath[] }
+  | { type: 'descent' }
   | { type: 'all' }
   | { type: 'filter'; left: Operand; operator: string; right: Operand };
 
@@ -28,11 +31,12 @@ export function parseJsonPath(text: string): JsonPath {
       const { name, end } = readName(trimmed, at + 1);
       if (name === '*') steps.push({ type: 'all' });
       else if (name !== '') steps.push({ type: 'field', name });
+      else if (trimmed[end] === '.') steps.push({ type: 'descent' });
       else if (trimmed[end] !== '[' && end < trimmed.length) throw new Error(`unexpected ${trimmed.slice(end)}`);
       at = end;
     } else if (trimmed[at] === '[') {
       const end = closingBracket(trimmed, at);
-      steps.push(readBracket(trimmed.slice(at + 1, end)));
+      steps.push(...readBracket(trimmed.slice(at + 1, end)));
       at = end + 1;
     } else {
       throw new Error(`unexpected ${JSON.stringify(trimmed.slice(at))}: a path begins with a dot`);
@@ -67,19 +71,26 @@ function closingBracket(text: string, from: number): number {
   throw new Error('unterminated array');
 }
 
-function readBracket(inside: string): Step {
+function readBracket(inside: string): JsonPath {
   const text = inside.trim();
-  if (text === '*') return { type: 'all' };
-  if (/^-?\d{1,9}$/.test(text)) return { type: 'index', index: Number(text) };
-  if (text.startsWith('?(') && text.endsWith(')')) return readFilter(text.slice(2, -1));
-  const quoted = readQuoted(text);
-  if (quoted === undefined) throw new Error(`invalid array index ${text}`);
-  return { type: 'field', name: quoted };
+  if (text === '*') return [{ type: 'all' }];
+  if (text.startsWith('?(') && text.endsWith(')')) return [readFilter(text.slice(2, -1))];
+  // What is quoted is a path of its own: the dots of a name have backslashes there, too.
+  const [, quoted] = /^'([^']*)'$/.exec(text) ?? [];
+  if (quoted !== undefined) return parseJsonPath(`.${quoted}`);
+  if (text.includes(',')) return [{ type: 'union', paths: text.split(',').map(readBracket) }];
+  const [range, start, end, step] = sliceText.exec(text) ?? [];
+  if (!range) throw new Error(`invalid array index ${text}`);
+  const from = Number(start);
+  // One index is the slice that ends after it.
+  const to = end === undefined ? from + 1 || undefined : end === '' ? undefined : Number(end);
+  return [{ type: 'slice', start: from, end: to, step: Number(step || 1) }];
 }
 
+const sliceText = /^(-?\d{1,9}|(?=:))(?::(-?\d{1,9}|))?(?::(\d{1,9}|))?$/;
+
 function readQuoted(text: string): string | undefined {
-  const quote = text[0];
-  if (text.length < 2 || (quote !== "'" && quote !== '"') || !text.endsWith(quote)) return undefined;
+  if (!/^(['"])(?:\\.|(?!\1)[^\\])*\1$/s.test(text)) return undefined;
   return text.slice(1, -1).replace(/\\(.)/g, '$1');
 }
 
@@ -111,10 +122,10 @@ function readOperand(text: string): Operand {
   throw new Error(`unrecognized operand ${JSON.stringify(trimmed)}`);
 }
 
-/** What the path finds, in document order. */
+/** What the path finds, in document order; nothing twice, or unions and descents would multiply it. */
 export function findByPath(path: JsonPath, object: unknown): unknown[] {
   let found: unknown[] = [object];
-  for (const step of path) found = found.flatMap((value) => takeStep(step, value));
+  for (const step of path) found = [...new Set(found.flatMap((value) => takeStep(step, value)))];
   return found;
 }
 
@@ -122,16 +133,34 @@ function takeStep(step: Step, value: unknown): unknown[] {
   switch (step.type) {
     case 'field':
       return isObject(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
-    case 'index': {
+    case 'slice': {
       if (!Array.isArray(value)) return [];
-      const index = step.index < 0 ? value.length + step.index : step.index;
-      return index < value.length && index >= 0 ? [value[index]] : [];
+      const [start, end] = [step.start, step.end ?? value.length].map((n) => (n < 0 ? value.length + n : n));
+      // What is not all there is not there.
+      if (start! < 0 || end! > value.length) return [];
+      return value.slice(start, end).filter((_, i) => i % step.step === 0);
     }
+    case 'union':
+      return step.paths.flatMap((path) => findByPath(path, value));
+    case 'descent':
+      return below(value);
     case 'all':
       return Array.isArray(value) ? value : isObject(value) ? Object.values(value) : [];
     case 'filter':
       return Array.isArray(value) ? value.filter((item) => passes(step, item)) : [];
   }
+}
+
+/** The objects and lists of a value that have something, itself first. */
+function below(value: unknown): unknown[] {
+  const found: unknown[] = [];
+  const visit = (one: unknown): void => {
+    const parts = typeof one === 'object' && one !== null ? Object.values(one) : [];
+    if (parts.length > 0) found.push(one);
+    parts.forEach(visit);
+  };
+  visit(value);
+  return found;
 }
 
 function passes(filter: Step & { type: 'filter' }, item: unknown): boolean {

@@ -103,7 +103,7 @@ function aggregated(groups: [string, GroupVersion[]][], apiVersion: string): obj
     apiVersion,
     metadata: {},
     items: groups.map(([name, versions]) => ({
-      metadata: name ? { name, creationTimestamp: null } : { creationTimestamp: null },
+      metadata: name ? { name } : {},
       versions: versions.map((gv) => ({
         version: gv.version,
         resources: gv.remote?.resources ?? gv.resources.map((r) => aggregatedResource(r.kind, r.version)),

@@ -84,6 +84,7 @@ describe('a custom resource', () => {
       422,
       /^Other.example.com "" is invalid: kind: Invalid value: "Other": must be Thing$/,
     ],
+    ['POST', things, '{"apiVersion":"v1","kind":"Other"}', 400, /^the API version in the data \(v1\) does not match/],
     ['POST', things, `{${typed},"metadata":{"name":1}}`, 400, /Go struct field ObjectMeta.name of type string$/],
     ['POST', things, `{${typed},"metadata":5}`, 400, /cannot unmarshal number into Go value of type v1.ObjectMeta$/],
     [
@@ -188,6 +189,11 @@ describe('a custom resource', () => {
     await assert.rejects(scale('PATCH', 'none', '{}', merge), {
       code: 400,
       message: /^the spec replicas field "\.spec\.n" cannot be empty$/,
+    });
+    await assert.rejects(scale('PATCH', 'none', '{"spec":{"replicas":"x"}}', merge), {
+      code: 422,
+      message:
+        / "" is invalid: patch: .*cannot unmarshal string into Go struct field ScaleSpec\.spec\.replicas of type int32$/,
     });
     await scale('PATCH', 'none', '{"spec":{"replicas":0}}', merge);
     assert.deepEqual((await api.send('GET', `${things}/none`)).spec, { n: 0 });

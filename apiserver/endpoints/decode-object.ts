@@ -82,22 +82,23 @@ export function decodeAs(
     const shown = want.text ? shorten(want.text()) : '';
     throw fieldValidation === 'Ignore' ? refuse(why) : badRequestError(`${unrecognized(want)}: ${why} (${shown})`);
   }
+  const isOtherKind = kind !== want.kind;
+  const isOtherVersion = apiVersion !== want.apiVersion;
   // What else a custom resource says it is is decoded, and judged with the object.
-  if (want.isCustom && (kind !== want.kind || (isPatched && apiVersion !== want.apiVersion))) {
+  if (want.isCustom && (isPatched ? isOtherKind || isOtherVersion : isOtherKind && !isOtherVersion)) {
     const group = want.apiVersion.split('/')[0]!;
     const name = isObject(value.metadata) ? String(value.metadata.name ?? '') : '';
-    const error =
-      kind !== want.kind
-        ? invalid('kind', kind, `must be ${want.kind}`)
-        : invalid('apiVersion', apiVersion, `must be ${want.apiVersion}`);
+    const error = isOtherKind
+      ? invalid('kind', kind, `must be ${want.kind}`)
+      : invalid('apiVersion', apiVersion, `must be ${want.apiVersion}`);
     throw invalidError({ group, kind: String(kind) }, name, [error]);
   }
-  if (kind !== want.kind) {
+  if (isOtherKind && !want.isCustom) {
     const why = `no kind ${JSON.stringify(kind)} is registered for this resource`;
     const what = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}`;
     throw want.refuse?.(why) ?? badRequestError(`${what}: ${why}`);
   }
-  if (apiVersion !== want.apiVersion) {
+  if (isOtherVersion) {
     const why = `the API version in the data (${apiVersion}) does not match the expected API version (${want.apiVersion})`;
     throw want.refuse?.(why) ?? badRequestError(why);
   }

@@ -42,7 +42,8 @@ const accepted = ['application/json-patch+json', 'application/merge-patch+json',
 export function readPatch(request: ApiRequest): Patch {
   const type = baseType(request.contentType);
   // A custom resource is a map, whose keys are in order.
-  const show = (patched: unknown) => goJson(request.kind.isCustom ? sortKeys(patched) : patched);
+  const isMap = request.kind.isCustom && request.info.subresource !== 'scale';
+  const show = (patched: unknown) => goJson(isMap ? sortKeys(patched) : patched);
   const asJson = { show, explain: (why: string) => why };
   if (type === 'application/json-patch+json') {
     const { value, duplicates } = parsePatch(request);
@@ -181,7 +182,7 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
 }
 
 /** The patch makes something of the object that it cannot be. */
-function refusal(shown: string, why: string, cause?: unknown): StatusError {
+export function refusal(shown: string, why: string, cause?: unknown): StatusError {
   const error = invalid('patch', shown, why);
   const causes = [{ reason: causeReasons.Invalid, message: error.detail, field: error.field }];
   return new StatusError(422, 'Invalid', ` "" is invalid: patch: ${error.detail}`, { details: { causes }, cause });

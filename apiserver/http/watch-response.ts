@@ -1,7 +1,7 @@
 // A watch as an HTTP response: opens it, streams it, and ends it when the client goes, the time is
 // up or it falls behind.
 
-import { isExpired, type StatusError } from '../../machinery/errors.ts';
+import { isExpired, StatusError } from '../../machinery/errors.ts';
 import { typeNameOf } from '../../machinery/kind.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import { openWatch, startWatch } from '../endpoints/watch.ts';
@@ -12,6 +12,7 @@ import type { FrontRequest } from './front.ts';
 import { mediaTypeOf, negotiateWatch } from './negotiate.ts';
 import { type IncludeObject, readIncludeObject } from './table.ts';
 import { createWatchStream } from './watch-stream.ts';
+import { WebSocketAnswer } from './websocket-answer.ts';
 
 /** The watches that are there, for when the server ends. */
 export class OpenWatches {
@@ -47,6 +48,9 @@ export async function serveWatch(
   const watch = await openWatch(context, request);
   const response = front.raw;
   if (request.signal.aborted) return;
+  // Browsers say where they come from; upstream's WebSockets of watches ask for it, whatever it is.
+  if (front.raw instanceof WebSocketAnswer && !front.headers.origin)
+    throw new StatusError(403, 'Forbidden', 'a watch over a WebSocket needs the header Origin');
   let stop: (() => void) | undefined;
   let ended = false;
   const end = () => {

@@ -63,6 +63,7 @@ test('watchers of one encoding share the bytes of an event, and an end is told i
     sink.event('ADDED', stored);
     sink.flush();
     sink.expired('too old');
+    sink.bookmark(7, true);
   }
   const [first, second, third] = watchers.map(({ chunks }) => chunks);
   assert.equal(first![0], second![0]);
@@ -72,4 +73,6 @@ test('watchers of one encoding share the bytes of an event, and an end is told i
   const { reason, code } = decodeMessage(metaMessages['v1 Status']!, status.raw);
   assert.deepEqual([reason, code], ['Expired', 410]);
   assert.match(String(third![0]), /^{"type":"ADDED","object":{.*}}\n$/);
+  const metadata = { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } };
+  assert.deepEqual(JSON.parse(String(third![2])).object, { kind: 'ConfigMap', apiVersion: 'v1', metadata });
 });

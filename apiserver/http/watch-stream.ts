@@ -132,7 +132,7 @@ function bookmarkObject(
   initialEventsEnd: boolean,
 ): object {
   const annotations = initialEventsEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {};
-  const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...annotations };
+  const metadata = { resourceVersion: String(revision), ...annotations };
   if (media.form === 'PartialObjectMetadata' || media.form === 'PartialObjectMetadataList') {
     return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${media.metaVersion}`, metadata };
   }

@@ -8,7 +8,7 @@ import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import type { StoredObject } from '../storage/stored-object.ts';
+import { StoredObject } from '../storage/stored-object.ts';
 import { admissionRequest } from './admission-request.ts';
 import type { ApiContext, WriteOptions } from './context.ts';
 import { RequestEnd, refuseGone } from './request-end.ts';
@@ -97,7 +97,11 @@ async function runDelete(
     }
     if (isDone) return { stored: current, gone: false };
     const goes = !next || mayGo(kind, next);
-    if (write.dryRun) return { stored: current, gone: goes };
+    if (write.dryRun) {
+      // What does not go at once is shown as it would stay.
+      const stored = next && !goes ? new StoredObject(current.key, next, current.revision) : current;
+      return { stored, gone: goes };
+    }
     if (!marked) refuseGone(write);
     const result = next ? await context.store.replace(kind, current, next) : await context.store.remove(kind, current);
     if (result.done) {

@@ -450,7 +450,9 @@ describe('delete', () => {
     await refuses(del('', { dryRun: ['Some'] }), 422, 'Invalid', /dryRun/);
     await refuses(del('?gracePeriodSeconds='), 400, 'BadRequest', /invalid syntax/);
     await del('', { dryRun: ['All'] });
-    await api.send('GET', `${configMaps}/a`);
+    const stays = await del('', { dryRun: ['All'], propagationPolicy: 'Foreground' });
+    assert.deepEqual(stays.metadata.finalizers, ['foregroundDeletion']);
+    assert.equal((await api.send('GET', `${configMaps}/a`)).metadata.finalizers, undefined);
   });
 
   test('a collection goes by selector', async () => {

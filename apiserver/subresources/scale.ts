@@ -9,10 +9,10 @@ import { finish } from '../../machinery/steps.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { applyChecked, readConfiguration } from '../endpoints/apply.ts';
 import { applyType, baseType, parseBody } from '../endpoints/body.ts';
-import { decodeAs } from '../endpoints/decode-object.ts';
+import { decodeAs, type Wanted } from '../endpoints/decode-object.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
-import { readPatch } from '../endpoints/patch.ts';
+import { readPatch, refusal } from '../endpoints/patch.ts';
 import { checkTarget } from '../endpoints/update.ts';
 import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext } from '../registry/context.ts';
@@ -70,8 +70,9 @@ function wantedScale(
   pathOf: ReplicasPaths,
 ): (parent: KubeObject) => Promise<KubeObject> {
   const { kind } = request;
-  const decode = (value: unknown, duplicates: string[] = []) => {
-    const decoded = decodeAs(scale, { value, duplicates }, options.fieldValidation);
+  const decode = (value: unknown, duplicates: string[] = [], refuse?: Wanted['refuse']) => {
+    const wanted = { ...scale, ...(refuse && { refuse }) };
+    const decoded = decodeAs(wanted, { value, duplicates }, options.fieldValidation);
     for (const warning of decoded.warnings) if (!options.warnings.includes(warning)) options.warnings.push(warning);
     return decoded.value as KubeObject;
   };
@@ -95,7 +96,9 @@ function wantedScale(
     return async (parent) => {
       const current = scaleOf(kind, parent);
       if (missingReplicas(kind, parent)) current.spec.replicas = none;
-      return decode(finish(patch.apply(current, scale.schema)));
+      const patched = finish(patch.apply(current, scale.schema));
+      const refuse = (why: string, cause?: unknown) => refusal(patch.show(patched), patch.explain(why), cause);
+      return decode(patched, patch.problems, refuse);
     };
   }
   const { value, duplicates } = parseBody(request, scale);

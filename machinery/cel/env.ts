@@ -28,7 +28,7 @@ export interface EnvOptions {
   readonly hasQuotedNames?: boolean;
   /** Elements of a list literal, and values of a map literal, are of one type. */
   readonly hasUniformLiterals?: boolean;
-  /** Literals given to `duration`, `timestamp` and `matches` are looked at when the expression is compiled. */
+  /** Literals given to `duration`, `timestamp`, `matches` and `find` are looked at when the expression is compiled. */
   readonly checksLiterals?: boolean;
   /** `has(a.b)` costs nothing beside `a`, as it is in Kubernetes. */
   readonly isPresenceTestFree?: boolean;

@@ -71,6 +71,10 @@ const issues: [source: string, text: string][] = [
     "ERROR: <input>:1:10: invalid duration argument\n | duration('1x') == self.s\n | .........^",
   ],
   ["self.s.matches('(')", "ERROR: <input>:1:16: invalid matches argument\n | self.s.matches('(')\n | ...............^"],
+  [
+    "self.s.findAll(')', 1)",
+    "ERROR: <input>:1:16: invalid findAll argument\n | self.s.findAll(')', 1)\n | ...............^",
+  ],
   ['self.`a-b`', "ERROR: <input>:1:6: unsupported syntax: '`'\n | self.`a-b`\n | .....^"],
   ['Foo{a: 1}', "ERROR: <input>:1:4: undeclared reference to 'Foo' (in container '')\n | Foo{a: 1}\n | ...^"],
   ['cel.bind(x, 1, x)', "ERROR: <input>:1:1: undeclared reference to 'cel' (in container '')"],

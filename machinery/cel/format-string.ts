@@ -1,4 +1,4 @@
-// `'%s of %d'.format([a, b])`. Upstream: cel-go's ext/formatting.go and formatting_v2.go.
+// `'%s of %d'.format([a, b])`. Upstream: cel-go's ext/formatting.go, which writes `%f` and `%e` in American English.
 import { CelError } from './errors.ts';
 import { formatDouble, toText } from './text.ts';
 import { runtimeTypeName } from './types.ts';
@@ -47,7 +47,7 @@ const verbs: Readonly<Record<string, ((value: Value, precision: number) => strin
   s: (value) => show(value),
   d: decimal,
   f: (value, precision) => fixed(value, precision),
-  e: (value, precision) => scientific(value, precision),
+  e: scientific,
   b: binary,
   o: (value) => integer(value, 'octal').toString(8),
   x: hexadecimal,
@@ -94,7 +94,7 @@ function hexadecimal(value: Value): string {
 }
 
 function numberOf(value: Value, what: string): number | string {
-  if (value instanceof Double) return special(value) ?? value.value;
+  if (value instanceof Double) return special(value)?.replace('Infinity', '∞') ?? value.value;
   if (typeof value === 'number' || typeof value === 'bigint') return Number(value);
   if (value instanceof Uint) return Number(value.value);
   throw refuse(`${what} clause`, 'doubles', value);
@@ -103,7 +103,8 @@ function numberOf(value: Value, what: string): number | string {
 function fixed(value: Value, precision: number): string {
   const number = numberOf(value, 'fixed-point');
   if (typeof number === 'string') return number;
-  return roundHalfEven(number, precision);
+  const [whole = '', ...fraction] = roundHalfEven(number, precision).split('.');
+  return [whole.replace(/\B(?=(?:\d{3})+$)/g, ','), ...fraction].join('.');
 }
 
 /** Go rounds what is exactly half to the even digit; JavaScript away from zero. Above 100 digits there are only zeros. */
@@ -123,20 +124,29 @@ function roundHalfEven(number: number, precision: number): string {
   return precision > digits ? text + '0'.repeat(precision - digits) : text;
 }
 
-function scientific(value: Value, precision: number): string {
+/** `1.500000×10⁻⁰³`, whatever the precision. */
+function scientific(value: Value): string {
   const number = numberOf(value, 'scientific');
   if (typeof number === 'string') return number;
-  return number.toExponential(Math.min(precision, 100)).replace(/e([+-])(\d)$/, 'e$10$2');
+  const [mantissa, exponent = ''] = number.toExponential(6).split('e');
+  const digits = exponent
+    .slice(1)
+    .padStart(2, '0')
+    .replace(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)]!);
+  return `${mantissa}×10${exponent.startsWith('-') ? '⁻' : ''}${digits}`;
 }
 
-/** A value as `%s` shows it, what is in lists and maps too. */
+const showPart = (value: Value): string =>
+  value instanceof Double && Number.isFinite(value.value) ? roundHalfEven(value.value, 6) : show(value);
+
+/** A value as `%s` shows it. */
 function show(value: Value): string {
   if (value instanceof Double) return special(value) ?? formatDouble(value.value);
   if (value instanceof CelList) {
-    return `[${Array.from({ length: value.size }, (_, i) => show(value.at(i))).join(', ')}]`;
+    return `[${Array.from({ length: value.size }, (_, i) => showPart(value.at(i))).join(', ')}]`;
   }
   if (value instanceof CelMap) {
-    const entries = [...value.keys()].map((key) => [show(key), show(value.get(mapKey(key)!)!)] as const);
+    const entries = [...value.keys()].map((key) => [show(key), showPart(value.get(mapKey(key)!)!)] as const);
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     return `{${entries.map(([key, of]) => `${key}: ${of}`).join(', ')}}`;
   }

@@ -42,7 +42,8 @@ const truths: Record<string, string[]> = {
     "'a b c'.split(' ', 2) == ['a', 'b c'] && 'ab'.split('') == ['a', 'b'] && ['a', 'b'].join('-') == 'a-b'",
     "'👑ab'.substring(1, 2) == 'a' && '  trim\\n '.trim() == 'trim' && 'gums'.reverse() == 'smug'",
     "'%d %s'.format([1, 'a']) == '1 a'",
-    "'%s %d %.2f %x %X %o %b %e'.format([dyn('a'), 5, 3.14159, 255, 255, 8, 5, 1234.5]) == 'a 5 3.14 ff FF 10 101 1.234500e+03'",
+    "'%s %d %.2f %x %X %o %b %e'.format([dyn('a'), 5, 3.14159, 255, 255, 8, 5, 1234.5]) == 'a 5 3.14 ff FF 10 101 1.234500×10⁰³'",
+    "'%f %.1f %e %s'.format([1234567.0, -1234.56, 0.0002, [1.5]]) == '1,234,567.000000 -1,234.6 2.000000×10⁻⁰⁴ [1.500000]'",
     "'%s'.format([[1, 'a', {'k': duration('1s')}]]) == '[1, a, {k: 1s}]'".replace(
       "[1, 'a', {'k'",
       "[dyn(1), dyn('a'), {'k'",
@@ -55,6 +56,7 @@ const truths: Record<string, string[]> = {
     "url('https://example.com:80/').getPort() == '80' && url('/path').getPort() == '' && url('HTTPS://x').getScheme() == 'https'",
     "url('https://example.com/path with spaces/').getEscapedPath() == '/path%20with%20spaces/'",
     "url('/p?k=a&k=b%20c&l=%').getQuery() == {'k': ['a', 'b c']} && url('/p').getQuery() == {}",
+    "url('/p?k=b#c').getQuery() == {'k': ['b']} && url('/p#c').getEscapedPath() == '/p'",
     "isURL('https://example.com') && !isURL('../relative') && !isURL('') && isURL('/abs') && !isURL('http://a b/')",
     "url('https://a/b') == url('https://a/b') && type(url('/a')) == kubernetes.URL",
   ],
@@ -105,6 +107,7 @@ const truths: Record<string, string[]> = {
     "[?any.?absent, 1] == [1] && {?'a': optional.of(1), ?'b': optional.none()} == {'a': 1}",
     'any.?absent.or(any.?ints).value().size() == 3 && optional.of(2).optMap(v, v * 2).value() == 4',
     "!optional.none().optFlatMap(v, optional.of(v)).hasValue() && optional.ofNonZeroValue('') == optional.none()",
+    "!optional.ofNonZeroValue(timestamp('0001-01-01T00:00:00Z')).hasValue()",
     'has(any.gone) && any.gone == null && any.?gone.value() == null',
   ],
   loops: [

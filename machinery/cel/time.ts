@@ -15,7 +15,8 @@ const unitNanos: Record<string, bigint> = {
   h: 3600n * second,
 };
 const maxDuration = 2n ** 63n - 1n;
-const firstInstant = -62_135_596_800n * second;
+/** The zero of Go's times. */
+export const firstInstant = -62_135_596_800n * second;
 const lastInstant = 253_402_300_800n * second - 1n;
 
 /** `1h30m`, `-1.5s`, `0`; undefined for other texts and for more than 64 bits of nanoseconds. */

@@ -33,6 +33,11 @@ export const declOf = (schema: JSONSchemaProps, isResource: boolean): DeclType |
 type Compiled = { ok: true; rule: CompiledRule } | { ok: false; problem: RuleProblem };
 type OldSelf = 'none' | 'value' | 'optional';
 
+const oldSelfUnused: RuleProblem = {
+  field: 'optionalOldSelf',
+  detail: 'may not be set if oldSelf is not used in rule',
+};
+
 /** Compiles a rule on values of a schema. */
 export function compileRule(rule: ValidationRule, self: DeclType): Compiled {
   const wrong = (field: string, detail: string): Compiled => ({ ok: false, problem: { field, detail } });
@@ -45,7 +50,7 @@ export function compileRule(rule: ValidationRule, self: DeclType): Compiled {
   if (!compiled.ok) return wrong('rule', `compilation failed: ${compiled.issues}`);
   if (compiled.type.kind !== 'bool') return wrong('rule', 'cel expression must evaluate to a bool');
   if (rule.optionalOldSelf !== undefined && compile(rule.rule, crdEnv(self, 'none')).ok) {
-    return wrong('optionalOldSelf', 'may not be set if oldSelf is not used in rule');
+    return { ok: false, problem: oldSelfUnused };
   }
   let message: Program | undefined;
   let messageCost = 0;
@@ -132,9 +137,12 @@ function visit(schema: JSONSchemaProps, place: Place, costs: Costs): void {
 function checkRule(rule: ValidationRule, self: DeclType, place: Place, costs: Costs): void {
   const compiled = compileRule(rule, self);
   if (!compiled.ok) {
-    const { field, detail } = compiled.problem;
-    const shown = field === 'optionalOldSelf' ? rule.optionalOldSelf : shownRule(rule);
-    costs.errors.push(invalid(`${place.path}.${field}`, shown, detail));
+    // What does not compile uses nothing.
+    const usesNothing = compiled.problem.field === 'rule' && rule.optionalOldSelf !== undefined;
+    for (const { field, detail } of usesNothing ? [compiled.problem, oldSelfUnused] : [compiled.problem]) {
+      const shown = field === 'optionalOldSelf' ? rule.optionalOldSelf : shownRule(rule);
+      costs.errors.push(invalid(`${place.path}.${field}`, shown, detail));
+    }
     return;
   }
   const { isTransition, cost, messageCost } = compiled.rule;

@@ -95,10 +95,13 @@ function isShared(versions: Versions, part: keyof typeof parts): boolean {
 function validateVersions(versions: Versions): FieldError[] {
   const errors: FieldError[] = [];
   const own = partNames.filter((part) => !isShared(versions, part));
+  const checkName = (path: string, name: string) => {
+    const complaints = checkDNS1035Label(name);
+    if (complaints.length > 0) errors.push(invalid(path, name, complaints.join(',')));
+  };
   for (const [i, version] of versions.entries()) {
     const path = `spec.versions[${i}]`;
-    const complaints = checkDNS1035Label(version.name);
-    if (complaints.length > 0) errors.push(invalid(`${path}.name`, version.name, complaints.join(',')));
+    checkName(`${path}.name`, version.name);
     append(errors, validateDeprecation(version, path));
     for (const part of own) append(errors, versionParts[part](version, `${path}.${parts[part].field}`));
   }
@@ -109,6 +112,8 @@ function validateVersions(versions: Versions): FieldError[] {
     const why = 'must have exactly one version marked as storage version';
     errors.push(invalid('spec.versions', showVersions(versions), why));
   }
+  // Upstream's own form has the first one once more.
+  if (versions[0]?.name) checkName('spec.version', versions[0].name);
   return errors;
 }
 

@@ -4,6 +4,7 @@ import type { Expr } from '../ast.ts';
 import { type Library, type Macro, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import type { MacroContext } from '../macros.ts';
+import { firstInstant } from '../time.ts';
 import { t } from '../types.ts';
 import {
   ArrayList,
@@ -26,7 +27,7 @@ function isZero(value: Value): boolean {
   if (value instanceof Uint) return value.value === 0n;
   if (value instanceof Double) return value.value === 0;
   if (value instanceof Duration) return value.nanos === 0n;
-  if (value instanceof Timestamp) return false;
+  if (value instanceof Timestamp) return value.nanos === firstInstant;
   if (value instanceof CelObject) return [...value.fields()].length === 0;
   return value instanceof Optional && value.value === undefined;
 }

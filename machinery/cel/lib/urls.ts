@@ -86,7 +86,8 @@ function portIssue(port: string): string | undefined {
 
 function url(text: string): Value {
   const parts = parseUrl(text);
-  if (typeof parts !== 'string') return new Url(text, parts);
+  // The check knows no fragments; what is read does.
+  if (typeof parts !== 'string') return new Url(text, parseUrl(text.replace(/#.*/s, '')) as Parts);
   throw new CelError(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: ${parts}`);
 }
 

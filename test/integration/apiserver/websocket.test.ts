@@ -17,9 +17,9 @@ after(() => api[Symbol.asyncDispose]());
 const configMaps = '/api/v1/namespaces/default/configmaps';
 
 describe('WebSockets in the place of long answers', () => {
-  const open = (path: string, headers: Record<string, string> = {}) => {
+  const open = (path: string, headers: Record<string, string> = {}, origin = 'https://dashboard.example') => {
     const { ca, cert, key } = api.config;
-    return new WebSocket(`wss://127.0.0.1:${api.port}${path}`, { ca, cert, key, headers });
+    return new WebSocket(`wss://127.0.0.1:${api.port}${path}`, { ca, cert, key, origin, headers });
   };
 
   test('a watch is one text message an event', async () => {
@@ -67,6 +67,12 @@ describe('WebSockets in the place of long answers', () => {
       seen,
       [0, 1].map((i) => `${addedLength} ConfigMap ws-pb-${i} true`),
     );
+  });
+
+  test('it asks where one comes from', async () => {
+    const refused = open(`${configMaps}?watch=true`, {}, '');
+    const [, response] = await once(refused, 'unexpected-response');
+    assert.equal(response.statusCode, 403);
   });
 
   test('it ends in time, and a refusal is an answer in HTTP', async () => {
