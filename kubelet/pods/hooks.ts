@@ -34,7 +34,7 @@ export async function runHook(
     const answer = await cri.runtime.ExecSync({ container_id: containerId, cmd: command }, { signal });
     if (answer.exit_code === 0) return;
     const words = command.join(' ');
-    const read = (...parts: Buffer[]) => Buffer.concat(parts).subarray(0, maxBodyBytes).toString();
+    const read = (...parts: Uint8Array[]) => Buffer.concat(parts).subarray(0, maxBodyBytes).toString();
     const output = JSON.stringify(read(answer.stdout, answer.stderr));
     const problem = `command '${words}' exited with ${answer.exit_code}: ${read(answer.stderr)}`;
     throw new Error(`Exec lifecycle hook ([${words}]) ${failed} ${problem}, message: ${output}`);
