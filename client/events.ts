@@ -64,11 +64,12 @@ export function createEventRecorder(options: RecorderOptions): EventRecorder {
   const correlator = new EventCorrelator(clock);
   const writes = new EventWrites(options, repeatWindowMs);
   return {
-    event(target, type, reason, fullMessage) {
+    event(target, type, reason, wholeMessage) {
+      const given = wholeMessage.slice(0, maxMessageLength);
       const { metadata } = target.object;
       const object = [target.kind, metadata.namespace, metadata.name, metadata.uid].join('\n');
       const fieldPath = target.fieldPath ?? '';
-      const correlated = correlator.correlate({ object, fieldPath, type, reason, message: fullMessage });
+      const correlated = correlator.correlate({ object, fieldPath, type, reason, message: given });
       if (!correlated) return;
       const message = correlated.message.slice(0, maxMessageLength);
       writes.write(correlated.key, target, {

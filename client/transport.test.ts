@@ -36,3 +36,26 @@ test('an answer that is longer than it may be is broken off, others on the conne
     server.close();
   }
 });
+
+test('a body that nobody takes does not stand in the way of others on the connection', async () => {
+  const server = createServer();
+  server.on('stream', (stream, headers) => {
+    if (headers[':path'] === '/short') stream.end('12345');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const transport = new Transport({ server: url } as never, { userAgent: 'test', clock: realClock });
+  const stop = new AbortController();
+  const body = 'x'.repeat(20 << 20);
+  const long = assert.rejects(transport.request({ method: 'POST', path: '/long', body, signal: stop.signal }));
+  try {
+    for (let i = 0; i < 3; i++)
+      assert.equal((await transport.request({ method: 'GET', path: '/short' })).body, '12345');
+  } finally {
+    stop.abort();
+    await long;
+    transport.close();
+    server.close();
+  }
+});

@@ -32,6 +32,7 @@ export interface HttpResponse {
 export class TransportError extends Error {}
 
 const defaultTimeoutMs = 30_000;
+const maxSessionMegabytes = 1024;
 const pingPeriodMs = 10_000;
 // The server allows a hundred streams a connection.
 const maxStreamsPerSession = 90;
@@ -135,7 +136,8 @@ export class Transport {
   #open(): Connection {
     if (this.#closed) throw new TransportError('the client is closed');
     const { server, ca, cert, key } = this.#config;
-    const session = connect(server, { ca, cert, key });
+    // What waits to be sent counts, too: beyond it all that is under way would be refused at once.
+    const session = connect(server, { ca, cert, key, maxSessionMemory: maxSessionMegabytes });
     session.unref();
     const connection = { session, streams: 0 };
     session.on('error', () => session.destroy());

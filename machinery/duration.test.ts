@@ -49,6 +49,7 @@ describe('parseGoDuration', () => {
     ['.5m', 30_000],
     ['0', 0],
     ['', 'time: invalid duration ""'],
+    ['2562048h', 'time: invalid duration "2562048h"'],
     ['invalid', 'time: invalid duration "invalid"'],
     ['5', 'time: missing unit in duration "5"'],
     ['5x', 'time: unknown unit "x" in duration "5x"'],

@@ -38,6 +38,8 @@ const unitMs: Record<string, number> = {
 }; // biome-ignore format: one table
 const durationPart = /(\d+\.?\d*|\.\d+)([^\d.]*)/y;
 const maxDurationCharacters = 200;
+/** Go's durations are nanoseconds in 64 bits. */
+const maxDurationMs = 2 ** 63 / 1e6;
 
 /** Milliseconds of `1h30m`, `-1.5s`, `300ms`, `0`. Throws DurationError. */
 export function parseGoDuration(text: string): number {
@@ -54,6 +56,7 @@ export function parseGoDuration(text: string): number {
     const factor = unitMs[unit];
     if (factor === undefined) throw refuse(`unknown unit ${JSON.stringify(unit)} in duration`);
     total += Number(number) * factor;
+    if (total >= maxDurationMs) throw refuse('invalid duration');
   }
   return text.startsWith('-') ? -total : total;
 }

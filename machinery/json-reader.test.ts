@@ -63,8 +63,17 @@ describe('readJson', () => {
     test(`refuses ${text.slice(0, 20)}: ${want}`, () => assert.equal(message(text), want));
 
   test('integers of 64 bits are exact, others the nearest double', () => {
-    const { value } = readJson('[9007199254740991,9007199254740993,-9223372036854775808,9223372036854775808,1e18]');
-    assert.deepEqual(value, [9007199254740991, 9007199254740993n, -9223372036854775808n, 2 ** 63, 1e18]);
+    const { value } = readJson(
+      '[9007199254740991,9007199254740993,-9223372036854775808,9223372036854775808,9223372036854776000,1e18]',
+    );
+    assert.deepEqual(value, [
+      9007199254740991,
+      9007199254740993n,
+      -9223372036854775808n,
+      2 ** 63,
+      2n ** 63n - 1n,
+      1e18,
+    ]);
     assert.deepEqual(readJson(`[${'9'.repeat(1_000_000)}]`).value, [Infinity]);
   });
 

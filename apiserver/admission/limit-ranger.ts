@@ -8,6 +8,7 @@ import { withPodLevel } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { forbiddenError, joinErrors } from '../../machinery/errors.ts';
 import { compareQuantities, isZeroQuantity, quantityMilliValue } from '../../machinery/quantity.ts';
+import { EtcdTooLargeError } from '../storage/etcd.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { type AdmissionPlugin, isPodCreation, isPodResize } from './plugin.ts';
@@ -18,6 +19,19 @@ type Amounts = Readonly<Record<string, string>>;
 
 const limitRangesOf = async (store: ObjectStore, namespace: string) =>
   (await store.listSeen(LimitRangeKind, namespace)) as LimitRange[];
+
+/** Amounts of all containers that the ranges fill in and judge: far more than the largest pod that can be stored has. */
+const maxAmounts = 200_000;
+
+/** Throws 413 for a pod that would be surely larger than etcd keeps: each amount comes into each container. */
+function checkAmounts({ spec }: Pod, ranges: readonly LimitRange[]): void {
+  const containers = (spec.containers?.length ?? 0) + (spec.initContainers?.length ?? 0);
+  const items = ranges.flatMap((range) => range.spec.limits ?? []).filter(({ type }) => type === 'Container');
+  const amounts = items.flatMap(({ type: _, ...bounds }) =>
+    Object.values(bounds).flatMap((of) => Object.keys(of ?? {})),
+  ).length;
+  if (containers * amounts > maxAmounts) throw new EtcdTooLargeError();
+}
 
 /** Fills in what the container does not say, and tells what that was. */
 function setDefaults(container: Container, items: readonly LimitRangeItem[], what: string): string[] {
@@ -134,7 +148,9 @@ export const limitRanger: AdmissionPlugin = {
   },
   async mutate(request, { store }) {
     if (!isPodCreation(request)) return;
-    for (const range of await limitRangesOf(store, request.namespace)) applyDefaults(request.object as Pod, range);
+    const ranges = await limitRangesOf(store, request.namespace);
+    checkAmounts(request.object as Pod, ranges);
+    for (const range of ranges) applyDefaults(request.object as Pod, range);
   },
   async validate(request, { store }) {
     const { kind, namespace, name, object, oldObject } = request;

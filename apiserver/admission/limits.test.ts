@@ -60,6 +60,14 @@ describe('defaults of containers', () => {
     assert.equal(made.metadata.annotations, undefined);
   });
 
+  test('thousands of them for each of hundreds of containers are more than can be stored', async () => {
+    const names = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`example.com/r${i}`, '1']));
+    const api = await withLimits({ type: 'Container', max: names });
+    const containers = Array.from({ length: 200 }, (_, i) => ({ name: `c${i}`, image: 'i' }));
+    const tooLarge = '413 Request entity too large: the object is larger than etcd keeps';
+    assert.equal(await refusal(make(api, `${core}/pods`, pod({}, { containers }))), tooLarge);
+  });
+
   test('a pod elsewhere has none', async () => {
     const api = await withLimits(item);
     await make(api, '/api/v1/namespaces', { metadata: { name: 'other' } });

@@ -156,6 +156,8 @@ describe('planPods()', () => {
   test('each free index once; a second pod of an index goes', () => {
     const pods = [atIndex('a', 0).running().build(), atIndex('b', 1).failed().build()];
     assert.deepEqual(plan(job(indexed), pods).create, [1, 2]);
+    const many = { ...indexed, completions: 2 ** 31 - 1, parallelism: 3 };
+    assert.deepEqual(plan(job(many), pods).create, [1, 2]);
     assert.deepEqual(plan(job(indexed), [...pods, atIndex('a2', 0).running().build()]).remove, ['a2']);
   });
 

@@ -50,7 +50,7 @@ export function planPods(job: Job, tally: Tally): PodPlan {
   const held = replacesOnlyFailed(job) ? tally.terminating.length : 0;
   const missing = Math.min(maxAtOnce, Math.max(0, wanted - active.length - held));
   if (!isIndexed(job)) return { create: Array.from({ length: missing }), remove: [] };
-  return { create: freeIndexes(job, tally).slice(0, missing), remove: [] };
+  return { create: freeIndexes(job, tally, missing), remove: [] };
 }
 
 /** Active pods of an index that is out of range, done, or worked on by another pod. */
@@ -64,12 +64,17 @@ function surplusOfIndexes(job: Job, { active, completedIndexes, failedIndexes }:
   });
 }
 
-function freeIndexes(job: Job, { active, terminating, completedIndexes, failedIndexes }: Tally): number[] {
+/** The lowest ones. A job may have 2^31 of them. */
+function freeIndexes(
+  job: Job,
+  { active, terminating, completedIndexes, failedIndexes }: Tally,
+  most: number,
+): number[] {
   const completions = job.spec.completions ?? 0;
   const busy = replacesOnlyFailed(job) ? [...active, ...terminating] : active;
   const taken = new Set(busy.map((pod) => indexOf(pod, completions)));
   const free: number[] = [];
-  for (let i = 0; i < completions; i++) {
+  for (let i = 0; i < completions && free.length < most; i++) {
     if (!taken.has(i) && !completedIndexes.has(i) && !failedIndexes.has(i)) free.push(i);
   }
   return free;
@@ -93,7 +98,7 @@ export function buildPod(job: Job, index: number | undefined, pods: readonly Pod
   pod.metadata.annotations = {
     ...pod.metadata.annotations,
     [indexAnnotation]: String(index),
-    ...failureCounts(job, lastFailure(job, pods, index)),
+    ...failureCounts(job, pods, index),
   };
   pod.spec.hostname = name;
   const fieldRef = { fieldPath: `metadata.labels['${indexAnnotation}']` };
@@ -104,8 +109,9 @@ export function buildPod(job: Job, index: number | undefined, pods: readonly Pod
   return pod;
 }
 
-function failureCounts(job: Job, last: Pod | undefined): Record<string, string> {
+function failureCounts(job: Job, pods: readonly Pod[], index: number): Record<string, string> {
   if (job.spec.backoffLimitPerIndex === undefined) return {};
+  const last = lastFailure(job, pods, index);
   const isIgnored = last !== undefined && judgeFailure(job, last).action === 'Ignore';
   const before = (annotation: string) => (last ? countOf(last, annotation) : 0);
   const failures = before(failureCountAnnotation) + (last && !isIgnored ? 1 : 0);

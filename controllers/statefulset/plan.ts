@@ -13,6 +13,7 @@ import { hasIdentity, isInRange, ordinalOf, replicasOf, revisionLabel, startOf }
 
 export interface SetState {
   set: StatefulSet;
+  /** Those that have a number. */
   pods: readonly Pod[];
   /** Names of revisions. */
   current: string;
@@ -40,17 +41,24 @@ function isUnavailable(pod: Pod | undefined, { set, nowMs }: SetState): boolean 
   return !pod || isGoing(pod) || !isRunning(pod) || !isAvailable(pod, set.spec.minReadySeconds ?? 0, nowMs);
 }
 
-/** Pods of the range by their place in it, and the others, highest first. */
-function arrange({ set, pods }: SetState): { replicas: (Pod | undefined)[]; condemned: Pod[] } {
-  const replicas = Array.from<Pod | undefined>({ length: replicasOf(set) });
-  const condemned: Pod[] = [];
-  for (const pod of pods) {
-    const ordinal = ordinalOf(set, pod);
-    if (ordinal === undefined) continue;
-    if (isInRange(set, ordinal)) replicas[ordinal - startOf(set)] = pod;
-    else condemned.push(pod);
+/** Most pods created or deleted in one pass. */
+export const burst = 500;
+
+/** Pods of the range by their number, and the others, highest first. */
+function arrange({ set, pods }: SetState): { replicas: Map<number, Pod>; condemned: Pod[] } {
+  const numbered = pods.map((pod): [number, Pod] => [ordinalOf(set, pod)!, pod]).sort(([a], [b]) => a - b);
+  const condemned = numbered.filter(([ordinal]) => !isInRange(set, ordinal)).map(([, pod]) => pod);
+  return { replicas: new Map(numbered.filter(([ordinal]) => isInRange(set, ordinal))), condemned: condemned.reverse() };
+}
+
+/** The numbers of the range, ascending; of those without a pod as many as one pass creates. There may be 2^31 of them. */
+function* numbersOf(set: StatefulSet, replicas: ReadonlyMap<number, Pod>): Generator<number> {
+  let ordinal = startOf(set);
+  for (let missing = 0; ordinal < startOf(set) + replicasOf(set) && missing < burst; ordinal++) {
+    if (!replicas.has(ordinal)) missing++;
+    yield ordinal;
   }
-  return { replicas, condemned: condemned.sort((a, b) => ordinalOf(set, b)! - ordinalOf(set, a)!) };
+  for (const rest of replicas.keys()) if (rest >= ordinal) yield rest;
 }
 
 export function planPods(state: SetState): SetPlan {
@@ -58,8 +66,8 @@ export function planPods(state: SetState): SetPlan {
   const plan: SetPlan = { create: [], delete: [], relabel: [], pending: [] };
   const isOrdered = set.spec.podManagementPolicy !== 'Parallel';
   const { replicas, condemned } = arrange(state);
-  for (const [i, pod] of replicas.entries()) {
-    const mustWait = planReplica(plan, { pod, ordinal: startOf(set) + i }, state);
+  for (const ordinal of numbersOf(set, replicas)) {
+    const mustWait = planReplica(plan, { pod: replicas.get(ordinal), ordinal }, state);
     if (mustWait && isOrdered) return plan;
   }
   const firstUnavailable = condemned.findLast((pod) => isUnavailable(pod, state));
@@ -92,17 +100,21 @@ function planReplica(plan: SetPlan, { pod, ordinal }: { pod: Pod | undefined; or
  * ones as may be missing, and those that are missing anyhow: v1.36 has that behind a gate (MaxUnavailableStatefulSet),
  * which is why who does not ask for it must notice nothing. https://kep.k8s.io/961
  */
-function planUpdate(replicas: readonly (Pod | undefined)[], state: SetState): Pod[] {
-  const { partition = 0, maxUnavailable } = state.set.spec.updateStrategy?.rollingUpdate ?? {};
-  const fromTop = replicas.slice(partition).reverse();
-  const isNext = (pod: Pod | undefined) => pod !== undefined && !isGoing(pod) && isOld(pod, state.update);
+function planUpdate(replicas: ReadonlyMap<number, Pod>, state: SetState): Pod[] {
+  const { set, update } = state;
+  const { partition = 0, maxUnavailable } = set.spec.updateStrategy?.rollingUpdate ?? {};
+  const wanted = replicasOf(set);
+  const isNext = (pod: Pod) => !isGoing(pod) && isOld(pod, update);
+  const available = [...replicas.values()].filter((pod) => !isUnavailable(pod, state));
+  const fromTop = [...replicas].reverse().filter(([ordinal]) => ordinal >= startOf(set) + partition);
   if (maxUnavailable === undefined) {
-    const first = fromTop.find((pod) => isNext(pod) || isUnavailable(pod, state));
-    return isNext(first) ? [first!] : [];
+    const first = fromTop.find(([, pod]) => isNext(pod) || isUnavailable(pod, state));
+    // One that is missing above it is unavailable, too.
+    const isAllAbove = first && fromTop.indexOf(first) === startOf(set) + wanted - 1 - first[0];
+    return isAllAbove && isNext(first[1]) ? [first[1]] : [];
   }
-  const most = Math.max(1, resolveIntOrPercent(maxUnavailable, replicas.length, 'down'));
-  let left = most - replicas.filter((pod) => isUnavailable(pod, state)).length;
-  return fromTop.filter((pod): pod is Pod => isNext(pod) && (isUnavailable(pod, state) || left-- > 0));
+  let left = Math.max(1, resolveIntOrPercent(maxUnavailable, wanted, 'down')) - (wanted - available.length);
+  return fromTop.map(([, pod]) => pod).filter((pod) => isNext(pod) && (isUnavailable(pod, state) || left-- > 0));
 }
 
 /** Whether the pod of a number is made from the revision before the update. */

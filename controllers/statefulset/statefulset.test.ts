@@ -104,6 +104,19 @@ describe('planPods()', () => {
     });
   }
 
+  test('of billions of pods those that are there and some that are missing are looked at', () => {
+    const of = (spec: object, pods: string) => planPods(stateOf(statefulSet({ replicas: 2 ** 31 - 1, ...spec }), pods));
+    assert.deepEqual(of({}, '0 1 3').create, [2]);
+    const { create, delete: doomed } = of(parallel, '0 1o 700! 2147483646o');
+    assert.deepEqual([create.length, create[0], create.at(-1)], [500, 2, 501]);
+    assert.deepEqual(
+      doomed.map(({ metadata }) => metadata.name),
+      ['w-700', 'w-2147483646'],
+    );
+    const share = { ...parallel, ...rolling({ maxUnavailable: '100%', partition: 1 }) };
+    assert.deepEqual(of(share, '0o 1o').delete.length, 1);
+  });
+
   test('pods that lost their labels, and pending ones, are looked after', () => {
     const bare = pod('w-0').ready().labels({ app: 'w', 'controller-revision-hash': 'new' }).build();
     const plan = planPods({ ...stateOf(statefulSet(), '1.'), pods: [bare, podOf('1.')] });

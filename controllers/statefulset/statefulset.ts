@@ -16,14 +16,12 @@ import { watchOwnedPods } from '../pods/pod-watch.ts';
 import { slowStart } from '../pods/slow-start.ts';
 import { writeStatus } from '../status.ts';
 import { buildPod, ordinalOf } from './identity.ts';
-import { computeStatus, planPods, type SetPlan, type SetState, usesCurrent } from './plan.ts';
+import { burst, computeStatus, planPods, type SetPlan, type SetState, usesCurrent } from './plan.ts';
 import { StatefulPods } from './pods.ts';
 import { type History, nameOf, planHistoryCleanup, syncHistory, withRevision } from './revisions.ts';
 
 const name = 'statefulset-controller';
 const byOwner = 'controller or orphan';
-/** Most pods created or deleted in one pass. */
-const burst = 500;
 
 function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
   const sets = context.informer(StatefulSetKind);
@@ -65,7 +63,7 @@ async function claimChildren(set: StatefulSet, deps: Deps): Promise<{ pods: Pod[
 
 /** The pods to create, each from the revision that its number has. */
 function podsToCreate({ set }: SetState, { current, update }: History, ordinals: readonly number[]): Pod[] {
-  return ordinals.slice(0, burst).map((ordinal) => {
+  return ordinals.map((ordinal) => {
     const revision = usesCurrent(set, ordinal) ? current : update;
     // The spec as it is is that of the update: only an older template comes from the history.
     return buildPod(revision === update ? set : withRevision(set, revision), ordinal, nameOf(revision));

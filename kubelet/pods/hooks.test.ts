@@ -48,6 +48,8 @@ test('how a hook fails is what the container waits with', async () => {
   await assert.rejects(run({ exec: { command: ['sh', '-c', 'x'] } }), {
     message: `Exec lifecycle hook ([sh -c x]) ${who} command 'sh -c x' exited with 3: err, message: "outerr"`,
   });
+  answer.stderr = Buffer.alloc(3_000_000, 1);
+  await assert.rejects(run({ exec: { command: ['x'] } }), (err: Error) => err.message.length < 100_000);
   const refused = `dial tcp 127.0.0.1:${port}: connect: connection refused`;
   await assert.rejects(run({ httpGet: { port, path: '/x' } }), {
     message: `HTTP lifecycle hook (/x) ${who} Get "http://127.0.0.1:${port}/x": ${refused}`,

@@ -2,7 +2,7 @@
 import { status } from '@grpc/grpc-js';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
-import { expand } from '../spec/expansion.ts';
+import { expandAll } from '../spec/expansion.ts';
 import { failure, type Prober, success, unknown } from './probe-result.ts';
 import { describeRpcError } from './rpc-text.ts';
 
@@ -13,9 +13,10 @@ export const createExecProber =
   async (probe, { containerId, container }) => {
     // Only what stands in the spec as a value is known here.
     const values = new Map((container.env ?? []).map(({ name, value = '' }) => [name, value]));
-    const command = (probe.exec?.command ?? []).map((word) => expand(word, (name) => values.get(name)));
+    let command: string[] = [];
     const seconds = probe.timeoutSeconds ?? 1;
     try {
+      command = expandAll(probe.exec?.command ?? [], (name) => values.get(name));
       const answer = await cri.runtime.ExecSync({ container_id: containerId, cmd: command, timeout: String(seconds) });
       const output = Buffer.concat([answer.stdout, answer.stderr]).subarray(0, maxOutputBytes).toString();
       return answer.exit_code === 0 ? success(output) : failure(output);

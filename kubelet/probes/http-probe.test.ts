@@ -17,6 +17,7 @@ const server = createServer((request, response) => {
     chain: hop < 9 ? `/302/chain/${hop + 1}` : '/200',
   }[rest[0] ?? ''];
   response.writeHead(Number(status), location === undefined ? {} : { location });
+  if (rest[0] === 'endless') return void response.write('x'.repeat(20 << 10));
   response.end(status === '200' ? 'here' : 'gone there');
 });
 const port = () => (server.address() as AddressInfo).port;
@@ -28,6 +29,7 @@ after(() => server.close());
 
 const cases: [path: string, outcome: string, output: RegExp | string, isWarning?: true][] = [
   ['/200', 'success', 'here'],
+  ['/200/endless', 'success', 'x'.repeat(10 << 10)],
   ['/302/near', 'success', 'here'],
   ['/302/far', 'success', 'Probe terminated redirects, Response body: gone there', true],
   ['/308/far', 'success', 'Probe terminated redirects, Response body: gone there', true],

@@ -15,7 +15,8 @@ import {
   warning,
 } from './probe-result.ts';
 
-const maxBodyBytes = 10 << 10;
+/** What is read of an answer. */
+export const maxBodyBytes = 10 << 10;
 const maxRedirects = 9;
 /** Redirects that are followed. */
 const followed = new Set([301, 302, 303, 307, 308]);
@@ -114,17 +115,21 @@ export function httpGet({ url, headers, timeoutMs, clock, signal }: HttpRequestO
   return new Promise((resolve, reject) => {
     const onResponse = (response: IncomingMessage) => {
       const chunks: Buffer[] = [];
-      let size = 0;
-      response.on('data', (chunk: Buffer) => {
-        if (size < maxBodyBytes) chunks.push(chunk.subarray(0, maxBodyBytes - size));
-        size += chunk.length;
-      });
-      response.on('error', reject);
-      response.on('end', () => {
+      let left = maxBodyBytes;
+      const done = () => {
         timer.cancel();
         const body = Buffer.concat(chunks).toString();
         resolve({ status: response.statusCode ?? 0, body, location: response.headers.location });
+        request.destroy();
+      };
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk.subarray(0, left));
+        left -= Math.min(left, chunk.length);
+        // There may be no end of it.
+        if (left === 0) done();
       });
+      response.on('error', reject);
+      response.on('end', done);
     };
     const options = { method: 'GET', headers, agent: false as const, ...(signal ? { signal } : {}) };
     const request =

@@ -8,7 +8,7 @@ import type { Init } from '../../proto/message.ts';
 import { hashContainer } from '../pods/container-hash.ts';
 import { defaultGraceSeconds, uidOf } from '../pods/pod-text.ts';
 import { runtimeAnnotations, runtimeLabels } from '../pods/runtime-state.ts';
-import { expand } from './expansion.ts';
+import { expandAll } from './expansion.ts';
 import { containerResources, type NodeResources } from './resources.ts';
 import { containerSecurity } from './security.ts';
 
@@ -30,13 +30,12 @@ export function buildContainerConfig(pod: Pod, container: Container, inputs: Con
   const { environment, restartCount } = inputs;
   // Files of volumes have the same owners inside as on the node.
   const { uids = [], gids = [] } = inputs.userNamespace;
-  const expandAll = (words: readonly string[] | undefined) =>
-    (words ?? []).map((word) => expand(word, (name) => environment.get(name)));
+  const wordsOf = (words: readonly string[] = []) => expandAll(words, (name) => environment.get(name));
   return {
     metadata: { name: container.name, attempt: restartCount },
     image: { image: inputs.imageRef, user_specified_image: container.image ?? '' },
-    command: expandAll(container.command),
-    args: expandAll(container.args),
+    command: wordsOf(container.command),
+    args: wordsOf(container.args),
     working_dir: container.workingDir ?? '',
     envs: [...environment].map(([key, value]) => ({ key, value: Buffer.from(value) })),
     mounts: inputs.mounts.map((mount) => ({ ...mount, uidMappings: uids, gidMappings: gids })),

@@ -46,6 +46,13 @@ const cases: { name: string; container: Partial<Container>; want?: Record<string
     want: { A: '1', B: '110.0.0.1' },
   },
   {
+    name: 'values that double what stands before them',
+    container: {
+      env: Array.from({ length: 27 }, (_, i) => ({ name: `A${i}`, value: i ? `$(A${i - 1})`.repeat(2) : 'x' })),
+    },
+    error: 'the environment is too large: argument list too long',
+  },
+  {
     name: 'later wins',
     container: { envFrom: [{ configMapRef: { name: 'cm' } }], env: [{ name: 'a', value: 'x' }] },
     want: { a: 'x', b: '2' },

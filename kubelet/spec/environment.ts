@@ -9,7 +9,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import type { Secret } from '../../api/core/secret.ts';
 import { findContainer } from '../pods/pod-text.ts';
 import { readEnvFile } from './env-file.ts';
-import { expand } from './expansion.ts';
+import { expand, maxTextLength, tooLong } from './expansion.ts';
 import { type PodAddresses, podField, resourceField } from './pod-fields.ts';
 
 export interface EnvironmentSources {
@@ -35,36 +35,39 @@ export async function buildEnvironment(
   sources: EnvironmentSources,
 ): Promise<Map<string, string>> {
   const result = new Map<string, string>();
-  await addEnvFrom(container, sources, result);
+  let left = maxTextLength;
+  const put: Put = (name, value) => {
+    left -= name.length + value.length;
+    if (left < 0) throw new ContainerConfigError(`the environment is too large: ${tooLong}`);
+    result.set(name, value);
+  };
+  await addEnvFrom(container, sources, put);
   const expanded = new Map<string, string>();
   const lookUp = (name: string) => expanded.get(name) ?? result.get(name) ?? sources.serviceVariables[name];
   for (const { name, value = '', valueFrom } of container.env ?? []) {
     const resolved = valueFrom ? await resolveSource(pod, container, valueFrom, sources) : expand(value, lookUp);
     if (resolved === undefined) continue;
     expanded.set(name, resolved);
-    result.set(name, resolved);
+    put(name, resolved);
   }
   for (const [name, value] of Object.entries(sources.serviceVariables)) if (!result.has(name)) result.set(name, value);
   return result;
 }
 
-async function addEnvFrom(
-  container: Container,
-  sources: EnvironmentSources,
-  result: Map<string, string>,
-): Promise<void> {
+type Put = (name: string, value: string) => void;
+
+async function addEnvFrom(container: Container, sources: EnvironmentSources, put: Put): Promise<void> {
   for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
     if (configMapRef) {
       const found = await sources.configMap(configMapRef.name ?? '');
       if (!found && !configMapRef.optional)
         throw new ContainerConfigError(`configmap "${configMapRef.name}" not found`);
-      for (const [key, value] of Object.entries(found?.data ?? {})) result.set(prefix + key, value);
+      for (const [key, value] of Object.entries(found?.data ?? {})) put(prefix + key, value);
     }
     if (secretRef) {
       const found = await sources.secret(secretRef.name ?? '');
       if (!found && !secretRef.optional) throw new ContainerConfigError(`secret "${secretRef.name}" not found`);
-      for (const [key, value] of Object.entries(found?.data ?? {}))
-        result.set(prefix + key, decodeBase64(value).toString());
+      for (const [key, value] of Object.entries(found?.data ?? {})) put(prefix + key, decodeBase64(value).toString());
     }
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { expand } from './expansion.ts';
+import { expand, expandAll } from './expansion.ts';
 
 const variables: Record<string, string> = { A: 'a', B: '$(A)', EMPTY: '' };
 const cases: [string, string][] = [
@@ -24,4 +24,10 @@ describe('expand', () => {
         want,
       ),
     );
+});
+
+test('what becomes longer than a process can take is refused', () => {
+  const long = () => 'x'.repeat(1 << 20);
+  assert.throws(() => expand('$(A)'.repeat(600), long), { message: 'argument list too long' });
+  assert.throws(() => expandAll(Array(600).fill('$(A)'), long), { message: 'argument list too long' });
 });

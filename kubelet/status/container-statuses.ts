@@ -66,14 +66,23 @@ export interface PodContainerStatuses {
 
 /** Bytes of all messages of ended containers together, as many for each. */
 const maxMessageBytes = 12 << 10;
+/** Of all that wait: what went wrong may be told in words of the container, as many as it likes. */
+const maxProblemBytes = 256 << 10;
 
 export function computeContainerStatuses(pod: Pod, given: ContainerStatusInput): PodContainerStatuses {
-  const bytesEach = Math.trunc(maxMessageBytes / allContainersOf(pod).length);
-  const messageOf = (c: RuntimeContainer) => {
-    const text = [c.message, given.terminationMessageOf(c)].filter(Boolean).join(': ');
-    return Buffer.from(text).subarray(0, bytesEach).toString();
+  const cut = (text: string, bytesOfAll: number) =>
+    Buffer.from(text)
+      .subarray(0, Math.trunc(bytesOfAll / allContainersOf(pod).length))
+      .toString();
+  const input: ContainerStatusInput = {
+    ...given,
+    terminationMessageOf: (c) =>
+      cut([c.message, given.terminationMessageOf(c)].filter(Boolean).join(': '), maxMessageBytes),
+    problemOf: (name) => {
+      const problem = given.problemOf(name);
+      return problem && { ...problem, message: cut(problem.message, maxProblemBytes) };
+    },
   };
-  const input = { ...given, terminationMessageOf: messageOf };
   const waitingReason = initContainersOf(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating';
   const of = (container: Container, reason: string) => computeOne(pod, container, { ...input, waitingReason: reason });
   const byName = (a: ContainerStatus, b: ContainerStatus) => (a.name < b.name ? -1 : 1);

@@ -377,7 +377,7 @@ test('what disrupts a pod is told once nothing of it runs, in the place of what 
   assert.deepEqual([reasonOf(false), reasonOf(true)], [[evicted.reason], ['TerminationByKubelet']]);
 });
 
-test('messages of ended containers share what there is room for', () => {
+test('messages of containers share what there is room for', () => {
   const containers = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
   const pod: Pod = { metadata: { name: 'p' }, spec: { containers }, status: {} };
   const ended = containers.map((c) => ({ ...runtimeContainer({ ...c, exitCode: 1 }), message: 'cut off' }));
@@ -390,6 +390,15 @@ test('messages of ended containers share what there is room for', () => {
   assert.deepEqual(
     containerStatuses.map((s) => s.state?.terminated?.message),
     [want, want, want, want],
+  );
+  const { containerStatuses: waiting = [] } = computePodStatus(pod, {
+    ...nothing,
+    state: joinSandboxes([{ sandbox: runtimeSandbox(), containers: [] }]),
+    problemOf: () => ({ reason: 'CreateContainerError', message: 'x'.repeat(1 << 20) }),
+  });
+  assert.deepEqual(
+    waiting.map((s) => s.state?.waiting?.message?.length),
+    Array(4).fill(1 << 16),
   );
 });
 

@@ -42,6 +42,11 @@ const shapes: { name: string; rules: ReturnType<typeof rulesOf>; script: string[
     ],
   },
   {
+    name: 'addresses of other services, and of DNS, that it claims',
+    rules: rulesOf({ type: 'LoadBalancer', externalIPs: ['10.96.0.10', '10.96.0.1'] }, [], ['10.96.255.255']),
+    script: ['add element no-endpoint-ips { 10.96.0.20 . tcp . 80 }'],
+  },
+  {
     name: 'no endpoint',
     rules: rulesOf(
       { externalIPs: ['198.51.100.1'], ports: [{ port: 80, protocol: 'TCP', targetPort: 80, nodePort: 30080 }] },

@@ -7,6 +7,7 @@
 //   What has no endpoint is in a `no-endpoint` set and refused before; whatever is still addressed to the service
 //   range after that belongs to no service and is refused as well: nothing leaves the node under a service address.
 import { createHash } from 'node:crypto';
+import { containsIP, parseCIDR, parseIP } from '../../machinery/ip.ts';
 import type { Backend, ServicePortModel } from './model.ts';
 
 export const tableName = 'k8ts-proxy';
@@ -82,7 +83,12 @@ function addPort(rules: Ruleset, port: ServicePortModel, facts: NodeFacts): void
       chainOf(`service-${hash}`, renderChoice(rules, port, port.internal)),
     );
   }
-  const publicIps = [...port.externalIps, ...port.balancerIps];
+  // What lies in the service range is the address of a service or of the cluster's DNS, whoever else claims it.
+  const range = parseCIDR(facts.serviceCidr)!;
+  const [externalIps = [], balancerIps = []] = [port.externalIps, port.balancerIps].map((ips) =>
+    ips.filter((ip) => !containsIP(range, parseIP(ip)!)),
+  );
+  const publicIps = [...externalIps, ...balancerIps];
   if (port.nodePort === undefined && publicIps.length === 0) return;
   const nodeKey = `${port.protocol} . ${port.nodePort}`;
   if (port.all.length === 0) {
@@ -91,14 +97,14 @@ function addPort(rules: Ruleset, port: ServicePortModel, facts: NodeFacts): void
     return;
   }
   const external = chainOf(`external-${hash}`, renderExternal(rules, port, facts));
-  for (const ip of port.externalIps) elements['service-ips'].set(at(ip), external);
+  for (const ip of externalIps) elements['service-ips'].set(at(ip), external);
   if (port.nodePort !== undefined) elements['node-ports'].set(nodeKey, external);
-  if (port.balancerIps.length === 0) return;
+  if (balancerIps.length === 0) return;
   const guarded =
     port.sourceRanges.length === 0
       ? external
       : chainOf(`balancer-${hash}`, [...port.sourceRanges.map((range) => `ip saddr ${range} ${external}`), 'drop']);
-  for (const ip of port.balancerIps) elements['service-ips'].set(at(ip), guarded);
+  for (const ip of balancerIps) elements['service-ips'].set(at(ip), guarded);
 }
 
 /** Rules for traffic from outside. Under the Local policy only that keeps to this node, not what comes from within. */

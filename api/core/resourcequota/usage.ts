@@ -196,7 +196,7 @@ function claimUsage({ metadata, spec, status }: PersistentVolumeClaim): Resource
 
 /** Adds `more` to `total`, which it changes; names that `total` has not are left out. */
 export function addKnown(total: ResourceList, more: ResourceList): void {
-  for (const name of Object.keys(total)) {
-    if (Object.hasOwn(more, name)) total[name] = addQuantities(total[name], more[name]);
+  for (const name of Object.keys(more)) {
+    if (Object.hasOwn(total, name)) total[name] = addQuantities(total[name], more[name]);
   }
 }

@@ -123,10 +123,23 @@ describe('what a layer may not do', () => {
     ['a pax size in powers of ten', [pax(paxRecord('size=1e9')), file], /size is none/],
     ['a pax record longer than its header', [pax('99 path=x\n'), file], /malformed pax header/],
     ['a pax record without an end', [pax('8 path=xy'), file], /malformed pax header/],
+    ['a pax record behind two blanks', [pax('15  path=.wh.x\n'), file], /malformed pax header/],
+    ['an extension header that only tar knows', [pax(paxRecord('path=x'), 'X'), file], /header of Solaris/],
     ['many extensions of one entry', Array(5).fill(pax(paxRecord(`comment=${'c'.repeat(300_000)}`))), /too large/],
   ];
   for (const [name, blocks, why] of refused)
     test(name, () => assert.rejects(rewritten(Buffer.concat([...blocks, Buffer.alloc(1024)])), why));
+
+  test('what follows a link, device or folder that states a size is an entry', async () => {
+    const sized = [...'123456'].map((type) => {
+      const header = buildHeader(`t${type}`, type);
+      header.write('00000000512\0', 124, 12, 'latin1');
+      return Buffer.concat([header, pax(paxRecord('SCHILY.xattr.trusted.overlay.opaque=y')), buildHeader('d', '5')]);
+    });
+    const bytes: Buffer[] = [];
+    for await (const chunk of rewriteLayer(inChunks(Buffer.concat(sized), 512))) bytes.push(chunk);
+    assert.doesNotMatch(Buffer.concat(bytes).toString('latin1'), /SCHILY/);
+  });
 
   test('a name for all entries is not listened to', async () => {
     const entries = await rewritten(Buffer.concat([pax(paxRecord('path=../all'), 'g'), file, Buffer.alloc(1024)]));

@@ -14,15 +14,17 @@ const opaqueRecord = 'SCHILY.xattr.trusted.overlay.opaque=y';
 const reservedPrefix = 'SCHILY.xattr.trusted.overlay.';
 
 const typeFlag = {
-  hardLink: '1',
   charDevice: '3',
   directory: '5',
   pax: 'x',
+  paxSolaris: 'X',
   paxGlobal: 'g',
   gnuLongName: 'L',
   gnuLongLink: 'K',
   gnuSparse: 'S',
 };
+/** Links, devices, directories, pipes: a size that they state is of something that does not follow. */
+const withoutContent = '123456';
 const extensionTypes: string[] = [typeFlag.pax, typeFlag.paxGlobal, typeFlag.gnuLongName, typeFlag.gnuLongLink];
 
 /** Reads exact amounts from an iterable of chunks. */
@@ -128,7 +130,8 @@ function buildPax(records: readonly string[]): Buffer {
 export function splitPax(content: Buffer): Buffer[] {
   const records: Buffer[] = [];
   for (let at = 0; at < content.length; ) {
-    const digits = /^\d{1,9} /.exec(content.toString('latin1', at, at + 10))?.[0] ?? '';
+    // tar would skip more blanks than one.
+    const digits = /^\d{1,9} (?![ \t])/.exec(content.toString('latin1', at, at + 11))?.[0] ?? '';
     const end = at + Number(digits);
     if (digits === '' || end < at + digits.length + 2 || content[end - 1] !== 0x0a)
       throw new Error('the layer has a malformed pax header');
@@ -200,6 +203,8 @@ async function readHeaders(reader: ByteReader): Promise<{ extensions: Extension[
     const header = await reader.exactly(blockSize);
     if (!header || header.equals(zeroBlock)) return undefined;
     const type = String.fromCharCode(header[156]!);
+    // tar listens to it, and nobody else.
+    if (type === typeFlag.paxSolaris) throw new Error('the layer has an extension header of Solaris');
     if (!extensionTypes.includes(type)) return { extensions, header };
     const size = sizeOf(header);
     room -= blockSize + size;
@@ -237,9 +242,8 @@ export async function* rewriteLayer(source: AsyncIterable<Uint8Array>): AsyncGen
     const { extensions, header } = read;
     const type = String.fromCharCode(header[156]!);
     const entry = classifyEntry(extensions.findLast((e) => e.path !== undefined)?.path ?? nameOf(header));
-    // A hard link may state the size of its file, which does not follow.
     const stated = extensions.findLast((e) => e.size !== undefined)?.size ?? sizeOf(header);
-    const size = type === typeFlag.hardLink ? 0 : stated;
+    const size = withoutContent.includes(type) ? 0 : stated;
     const sparse = type === typeFlag.gnuSparse ? await readSparseMap(reader, header) : [];
     if (entry.kind === 'plain') {
       if (type === typeFlag.directory) directories.add(entry.path, header);
