@@ -1,6 +1,8 @@
 // The clusters of this machine: one cluster.json each, and the choice of a free slot for a new one.
+
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { ifThereSync } from '../host/if-there.ts';
 import { overlap, parseSubnet, type Subnet } from '../machinery/subnet.ts';
 import { makePrivate, readIfExists, temporaryOf, writeFileAtomic } from './host/files.ts';
 import { machineLock, withLock } from './host/lock.ts';
@@ -112,11 +114,7 @@ export function unregisterCluster(name: string, roots: Roots): void {
   const specFile = specFileOf(name, roots);
   for (const file of [specFile, temporaryOf(specFile)]) rmSync(file, { force: true });
   for (const dir of [dirname(specFile), roots.state]) {
-    try {
-      rmdirSync(dir);
-    } catch (err) {
-      if (!['EBUSY', 'ENOTEMPTY', 'ENOENT'].includes(errnoOf(err) ?? '')) throw err;
-    }
+    ifThereSync(() => rmdirSync(dir), 'EBUSY', 'ENOTEMPTY');
   }
 }
 

@@ -8,12 +8,12 @@ import type { Lister } from '../client/store.ts';
 import type { Kind } from '../machinery/kind.ts';
 import { controllerOf, type KubeObject, keyOf } from '../machinery/metadata.ts';
 import { timestamp } from '../machinery/timestamp.ts';
-import { claim } from './pods/claim.ts';
+import { byController, claim, indexByController } from './pods/claim.ts';
 import { deletePods } from './pods/delete-pods.ts';
 import { inDeletionOrder, type Ranks } from './pods/deletion-order.ts';
 import { isNamespaceTerminating, PodControl, podFromTemplate } from './pods/pod-control.ts';
 import { isActive, isAvailable, isReady, isTerminating, nextAvailableInMs } from './pods/pod-state.ts';
-import { byController, type OwnedPods, watchOwnedPods } from './pods/pod-watch.ts';
+import { type OwnedPods, watchOwnedPods } from './pods/pod-watch.ts';
 import { slowStart } from './pods/slow-start.ts';
 import { removeCondition, setCondition, withoutZeros, writeStatus } from './status.ts';
 
@@ -92,7 +92,7 @@ function createDeps<T extends KubeObject>(
 ) {
   const { kind, component, asSet } = options;
   const sets = context.informer(kind);
-  sets.addIndex(byController, (set) => [controllerOf(set)?.uid ?? '']);
+  indexByController(sets);
   const selectorOf = (owner: KubeObject) => asSet(owner as T).spec.selector;
   return {
     kind,

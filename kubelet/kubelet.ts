@@ -1,4 +1,5 @@
 // Puts the parts of the kubelet together and starts them in order: control groups, registration, pods, server.
+
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Node, NodeKind } from '../api/core/node.ts';
@@ -15,24 +16,17 @@ import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import type { Pair } from './certificates/certificate-files.ts';
-import {
-  type CredentialOptions,
-  firstServerPair,
-  obtainAccess,
-  rotateClient,
-  type ServerCertificateOptions,
-  serverManager,
-} from './certificates/node-certificates.ts';
+import { firstServerPair, obtainAccess, rotateClient, serverManager } from './certificates/node-certificates.ts';
 import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { NodeStorage } from './csi/node-storage.ts';
 import { readNodeSignals } from './eviction/node-signals.ts';
 import { PressureWatch, type PressureWatchDeps } from './eviction/pressure-watch.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
-import type { EvictionSettings, Observations } from './eviction/thresholds.ts';
-import { ImageGarbageCollector, type ImageGcSettings } from './images/image-gc.ts';
+import type { Observations } from './eviction/thresholds.ts';
+import { ImageGarbageCollector } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
-import { PullRecords, type PullVerification } from './images/pull-records.ts';
+import { PullRecords } from './images/pull-records.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerCertificate, registerMetrics, timeOperations } from './metrics.ts';
 import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
@@ -52,7 +46,8 @@ import { createHttpProber } from './probes/http-probe.ts';
 import { ProbeMetrics } from './probes/probe-metrics.ts';
 import { createTcpProber } from './probes/tcp-probe.ts';
 import { AllocationStore } from './resize/allocation.ts';
-import { type AccessSettings, createAccess } from './server/client-access.ts';
+import { createAccess } from './server/client-access.ts';
+import type { KubeletSettings } from './server/configz.ts';
 import { readNodeUsage } from './server/resource-metrics.ts';
 import { type ServerDeps, startServer } from './server/server.ts';
 import { type DnsSettings, faultOfResolvConf, parseResolvConf, type Warn } from './spec/dns.ts';
@@ -64,27 +59,9 @@ import { createVolumePlugins } from './volumes/index.ts';
 import { createSubPaths } from './volumes/sub-path.ts';
 import { countPodStarts, registerWork, tellNode, timeCgroups, timeRelists } from './work-metrics.ts';
 
-export interface KubeletOptions {
+export interface KubeletOptions extends Omit<KubeletSettings, 'port'> {
   identity: NodeIdentity;
-  credentials: CredentialOptions;
-  serverCertificate: ServerCertificateOptions;
-  runtimeSocket: string;
   rootDir: string;
-  podLogsDir: string;
-  clusterDns: string;
-  clusterDomain: string;
-  resolvConf: string;
-  cgroupRoot: string;
-  /** A folder of manifests, or one; empty for none. */
-  staticPodPath: string;
-  eviction: EvictionSettings;
-  imageGc: ImageGcSettings;
-  pullVerification: PullVerification;
-  /** Of the user namespace of a pod that has one. */
-  idsPerPod: number;
-  /** As in upstream's KubeletConfiguration; undefined means what the version of control groups has by itself. */
-  singleProcessOOMKill: boolean | undefined;
-  access: AccessSettings;
   /** The cluster's own storage driver; a node without it makes no volumes. */
   storage: Pick<OwnStorageOptions, 'api' | 'dir'> | undefined;
 }

@@ -1,5 +1,7 @@
 // What the node itself needs so that service addresses work from its own processes (kubelet, hostNetwork pods).
+
 import { readdirSync, writeFileSync } from 'node:fs';
+import { ifThereSync } from '../host/if-there.ts';
 import type { RunProgram } from './run-program.ts';
 
 export interface NodeAddressOptions {
@@ -36,10 +38,7 @@ const interfaceSettings = '/proc/sys/net/ipv4/conf';
  */
 export function stopRedirects(): void {
   for (const name of readdirSync(interfaceSettings)) {
-    try {
-      writeFileSync(`${interfaceSettings}/${name}/send_redirects`, '0');
-    } catch (err) {
-      if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err; // else its pod has just ended
-    }
+    // That of a pod may just have gone with it.
+    ifThereSync(() => writeFileSync(`${interfaceSettings}/${name}/send_redirects`, '0'));
   }
 }

@@ -1,7 +1,9 @@
 // The host's control groups: version 1 (one tree a controller, perhaps with an empty version 2 tree beside them) or
 // version 2. A cluster owns one folder, k8ts/<cluster>, in every tree, and removes it at `down`.
+
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ifThereSync } from '../../host/if-there.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { errnoOf, UserError } from '../user-error.ts';
 import { findProcess, type ProcessRef, signalProcess, waitForExit } from './processes.ts';
@@ -111,14 +113,7 @@ function listGroup(dir: string): string[] {
 }
 
 /** What a read of a group finds, or undefined where it is gone: a runtime may be clearing it away at the same time. */
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (err) {
-    if (['ENOENT', 'ENODEV'].includes(errnoOf(err) ?? '')) return undefined;
-    throw err;
-  }
-}
+const unlessGone = <T>(read: () => T) => ifThereSync(read, 'ENODEV');
 
 /** Every process in a group or below it, in any tree. */
 export function processesInGroup(trees: CgroupTrees, group: string): ProcessRef[] {
@@ -165,12 +160,6 @@ async function removeEmptyGroup(dir: string): Promise<void> {
 
 /** Removes a group that the last cluster has left empty; other clusters keep it. Answers whether it is gone. */
 export function removeGroupIfEmpty(trees: CgroupTrees, group: string): boolean {
-  for (const dir of groupDirs(trees, group)) {
-    try {
-      rmdirSync(dir);
-    } catch (err) {
-      if (!['ENOENT', 'EBUSY', 'ENOTEMPTY'].includes(errnoOf(err) ?? '')) throw err;
-    }
-  }
+  for (const dir of groupDirs(trees, group)) ifThereSync(() => rmdirSync(dir), 'EBUSY', 'ENOTEMPTY');
   return !groupExists(trees, group);
 }

@@ -1,10 +1,12 @@
 // Locks between k8ts commands: flock(2) on a file in a folder that only root may enter, so that no other user can take
 // one. The kernel lets go of it when the process that holds it ends, however that happens.
+
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { ifThereSync } from '../../host/if-there.ts';
 import { realClock } from '../../machinery/clock.ts';
-import { errnoOf, UserError } from '../user-error.ts';
+import { UserError } from '../user-error.ts';
 import { makePrivate } from './files.ts';
 
 /** Exists while a lock is held; the last holder removes it. */
@@ -30,7 +32,7 @@ export async function withLock<T>(
   } finally {
     rmSync(file, { force: true }); // while it is held: who waits for it sees that, and makes a new one
     closeSync(held);
-    removeIfEmpty(folder);
+    ifThereSync(() => rmdirSync(folder), 'ENOTEMPTY');
   }
 }
 
@@ -54,12 +56,7 @@ async function take(file: string, { folder, waitMs }: { folder: string; waitMs: 
 /** Undefined when the last holder has just removed the folder. */
 function openLockFile(file: string, folder: string): number | undefined {
   makePrivate(folder);
-  try {
-    return openSync(file, 'a', 0o600);
-  } catch (err) {
-    if (errnoOf(err) === 'ENOENT') return undefined;
-    throw err;
-  }
+  return ifThereSync(() => openSync(file, 'a', 0o600));
 }
 
 // Node has no flock(2), but the lock belongs to the open file, not to the process that asked for it: it stays ours when
@@ -74,12 +71,4 @@ function flock(fd: number, waitMs: number): Promise<boolean> {
       else reject(new Error(`flock: exit code ${code}`));
     });
   });
-}
-
-function removeIfEmpty(folder: string): void {
-  try {
-    rmdirSync(folder);
-  } catch (err) {
-    if (!['ENOTEMPTY', 'ENOENT'].includes(errnoOf(err) ?? '')) throw err;
-  }
 }

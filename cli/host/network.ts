@@ -1,11 +1,12 @@
 // The host's side of a cluster's network: the bridge, the routes to pods and services, and the way out for pods.
 // Nothing addressed to a pod or service can leave the machine: `unreachable` routes with a worse metric back the
 // real ones, and are there before them.
+
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError } from '../../host/command.ts';
+import { ifThereSync } from '../../host/if-there.ts';
 import type { Layout } from '../layout.ts';
-import { errnoOf } from '../user-error.ts';
 import { readIfExists, writeFileAtomic } from './files.ts';
 import { closeFirewalls } from './firewall.ts';
 import { machineLock, withLock } from './lock.ts';
@@ -111,9 +112,5 @@ async function closeEgress(layout: Layout): Promise<void> {
 
 /** Removes the folder that all clusters share once it is empty. */
 export function removeSharedRunDir(layout: Layout): void {
-  try {
-    rmdirSync(layout.roots.run);
-  } catch (err) {
-    if (!['ENOTEMPTY', 'ENOENT', 'EBUSY'].includes(errnoOf(err) ?? '')) throw err;
-  }
+  ifThereSync(() => rmdirSync(layout.roots.run), 'ENOTEMPTY', 'EBUSY');
 }

@@ -13,7 +13,7 @@ import { CSIDriverKind } from '../../api/storage/csidriver.ts';
 import { type VolumeAttachment, VolumeAttachmentKind } from '../../api/storage/volumeattachment.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { targetOf } from '../../client/events.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { type KubeObject, keyOf } from '../../machinery/metadata.ts';
 import { usesVolumes } from '../storage-protection.ts';
@@ -108,22 +108,20 @@ async function carryOut(node: Node, plan: AttachPlan, deps: Deps): Promise<void>
     await nodeClient.patch({ name }, { status: { volumesAttached } }, { type: 'merge', subresource: 'status' });
   }
   for (const { pods, type, reason, message } of plan.events) {
-    for (const pod of pods) {
-      recorder.event(targetOf(PodKind, pod), type, reason, message);
-    }
+    for (const pod of pods) recorder.event(targetOf(PodKind, pod), type, reason, message);
   }
-  await Promise.all(plan.create.map((it) => attachmentClient.create(it).catch(ignore(isAlreadyExists))));
+  const create = (it: VolumeAttachment) =>
+    attachmentClient.create(it).catch((err) => {
+      if (!isAlreadyExists(err)) throw err;
+    });
+  await Promise.all(plan.create.map(create));
   await detach(plan.delete, deps);
 }
-
-const ignore = (isFine: (err: unknown) => boolean) => (err: unknown) => {
-  if (!isFine(err)) throw err;
-};
 
 async function detach(attachments: readonly VolumeAttachment[], { attachmentClient, unwanted }: Deps): Promise<void> {
   for (const { metadata } of attachments) {
     const { name = '', uid } = metadata;
-    await attachmentClient.delete({ name }, uid ? { uid } : {}).catch(ignore(isNotFound));
+    await unlessGone(attachmentClient.delete({ name }, uid ? { uid } : {}));
     unwanted.delete(name);
   }
 }

@@ -1,5 +1,6 @@
 // Makes jobs by a schedule, and clears away those that are history. Upstream: pkg/controller/cronjob.
 // https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
+
 import { parseSchedule, ScheduleError } from '../../api/batch/cronjob/schedule.ts';
 import type { CronJob } from '../../api/batch/cronjob/schema.ts';
 import { CronJobKind } from '../../api/batch/cronjob.ts';
@@ -11,8 +12,8 @@ import { isAlreadyExists, isNotFound, unlessGone } from '../../machinery/errors.
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { controllerMetrics } from '../metrics.ts';
+import { byController } from '../pods/claim.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
-import { byController } from '../pods/pod-watch.ts';
 import { withoutZeros, writeStatus } from '../status.ts';
 import { type Due, dueTime, InvalidScheduleError, nextInMs, type Timetable } from './due.ts';
 import { buildJob, endOf, jobName, planHistory, referTo } from './jobs.ts';

@@ -8,8 +8,8 @@ import { PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, ownersOf, type ReconcileResult } from '../../client/controller.ts';
 import { sayingOf } from '../../client/events.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { controllerOf, keyOf } from '../../machinery/metadata.ts';
-import { claim } from '../pods/claim.ts';
+import { keyOf } from '../../machinery/metadata.ts';
+import { candidatesIn, claim } from '../pods/claim.ts';
 import { deletePods } from '../pods/delete-pods.ts';
 import { isNamespaceTerminating, PodControl } from '../pods/pod-control.ts';
 import { nextAvailableInMs } from '../pods/pod-state.ts';
@@ -22,7 +22,6 @@ import { deleteRevisions, hashOf, planHistoryCleanup, syncHistory } from './revi
 
 const name = 'daemonset-controller';
 const burst = 250;
-const byOwner = 'controller or orphan';
 const firstBackoffMs = 1_000;
 const maxBackoffMs = 15 * 60_000;
 
@@ -34,13 +33,11 @@ interface FailureBackoff {
 
 function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
   const sets = context.informer(DaemonSetKind);
-  const revisions = context.informer(ControllerRevisionKind);
-  revisions.addIndex(byOwner, (r) => [controllerOf(r)?.uid ?? `orphan ${r.metadata.namespace}`]);
   return {
     clock: context.clock,
     sets: sets.lister,
     nodes: context.informer(NodeKind).lister,
-    revisions: revisions.lister,
+    revisionsFor: candidatesIn(context.informer(ControllerRevisionKind)),
     owned: watchOwnedPods(context, DaemonSetKind, sets.lister, enqueue),
     control: new PodControl(context, DaemonSetKind, name),
     podClient: context.resource(PodKind),
@@ -110,7 +107,7 @@ async function apply(input: DaemonInput, plan: Pick<DaemonPlan, 'createOn' | 'de
 }
 
 async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | undefined> {
-  const { namespace = '', name: setName = '', uid = '' } = set.metadata;
+  const { namespace = '', name: setName = '' } = set.metadata;
   if (set.metadata.deletionTimestamp) return undefined;
   const isSettled = deps.owned.isSettled(set);
   const own = {
@@ -122,7 +119,7 @@ async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | 
   const pods = await claim({ ...own, candidates: deps.owned.candidates(set), children: deps.podClient });
   const revisions = await claim({
     ...own,
-    candidates: [...deps.revisions.byIndex(byOwner, uid), ...deps.revisions.byIndex(byOwner, `orphan ${namespace}`)],
+    candidates: deps.revisionsFor(set),
     children: deps.revisionClient,
   });
   const history = await syncHistory(set, { revisions, pods }, deps);

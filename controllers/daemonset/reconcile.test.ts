@@ -16,7 +16,7 @@ test('a daemon set whose pods are refused says what it wants all the same', asyn
   const deps = {
     clock: new FakeClock(testTimeMs),
     nodes: { list: () => [node('n1'), node('n2')] },
-    revisions: { byIndex: () => [] },
+    revisionsFor: () => [],
     revisionClient: { create: async (revision: object) => revision },
     owned: {
       expectations: { expect: () => undefined, creationObserved: () => undefined },

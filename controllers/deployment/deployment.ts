@@ -17,8 +17,7 @@ import { sayingOf } from '../../client/events.ts';
 import { OwnWrites } from '../../client/own-writes.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
-import { claim } from '../pods/claim.ts';
-import { byController } from '../pods/pod-watch.ts';
+import { byController, candidatesIn, claim, indexByController } from '../pods/claim.ts';
 import { setCondition, writeStatus } from '../status.ts';
 import { isRolling, replicasOf } from './fence.ts';
 import { deleteSets, type SetEffects, scaleSets, syncNewSet } from './replica-sets.ts';
@@ -34,15 +33,14 @@ import {
 } from './status.ts';
 
 const name = 'deployment-controller';
-const byOrphan = 'controller or orphan';
 const unseenRetryMs = 1_000;
 
 function createDeps(context: ControllerContext, enqueue: (key: string) => void) {
   const deployments = context.informer(DeploymentKind).lister;
   const sets = context.informer(ReplicaSetKind);
   const pods = context.informer(PodKind);
-  sets.addIndex(byOrphan, (set) => [controllerOf(set)?.uid ?? `orphan ${set.metadata.namespace}`]);
-  pods.addIndex(byController, (pod) => [controllerOf(pod)?.uid ?? `orphan ${pod.metadata.namespace}`]);
+  const setsFor = candidatesIn(sets);
+  indexByController(pods);
   sets.onChange((set) => {
     if (!set || controllerOf(set)) return;
     for (const deployment of deployments.inNamespace(set.metadata.namespace ?? '')) {
@@ -60,6 +58,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
     effects,
     setWrites,
     sets: sets.lister,
+    setsFor,
     pods: pods.lister,
     setClient: context.resource(ReplicaSetKind),
     deploymentClient: context.resource(DeploymentKind),
@@ -68,12 +67,12 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
 type Deps = ReturnType<typeof createDeps>;
 
 function claimSets(deployment: Deployment, deps: Deps): Promise<ReplicaSet[]> {
-  const { namespace = '', name: deploymentName = '', uid = '' } = deployment.metadata;
+  const { namespace = '', name: deploymentName = '' } = deployment.metadata;
   return claim({
     ownerKind: DeploymentKind,
     owner: deployment,
     selector: deployment.spec.selector,
-    candidates: [...deps.sets.byIndex(byOrphan, uid), ...deps.sets.byIndex(byOrphan, `orphan ${namespace}`)],
+    candidates: deps.setsFor(deployment),
     children: deps.setClient,
     readOwner: () => deps.deploymentClient.get({ namespace, name: deploymentName }),
   });

@@ -23,17 +23,10 @@ export function conditionOf(status: DeploymentStatus | undefined, type: string):
 export function condition(
   type: 'Available' | 'Progressing' | 'ReplicaFailure',
   status: string,
-  why: { reason: string; message: string; nowMs: number },
+  { reason, message, nowMs }: { reason: string; message: string; nowMs: number },
 ): DeploymentCondition {
-  const time = timestamp(why.nowMs);
-  return {
-    type,
-    status,
-    lastUpdateTime: time,
-    lastTransitionTime: time,
-    reason: why.reason,
-    message: why.message,
-  };
+  const time = timestamp(nowMs);
+  return { type, status, lastUpdateTime: time, lastTransitionTime: time, reason, message };
 }
 
 const total = (sets: readonly ReplicaSet[], count: (status: NonNullable<ReplicaSet['status']>) => number | undefined) =>
@@ -48,17 +41,10 @@ export function computeStatus(
   const { newSet, nowMs } = options;
   const available = total(sets, (s) => s.availableReplicas);
   const isAvailable = available >= replicasOf(deployment) - maxUnavailableOf(deployment);
-  const availability = isAvailable
-    ? condition('Available', 'True', {
-        reason: 'MinimumReplicasAvailable',
-        message: 'Deployment has minimum availability.',
-        nowMs,
-      })
-    : condition('Available', 'False', {
-        reason: 'MinimumReplicasUnavailable',
-        message: 'Deployment does not have minimum availability.',
-        nowMs,
-      });
+  const [known, reason, message] = isAvailable
+    ? ['True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.']
+    : ['False', 'MinimumReplicasUnavailable', 'Deployment does not have minimum availability.'];
+  const availability = condition('Available', known!, { reason: reason!, message: message!, nowMs });
   const desired = sets.reduce((n, set) => n + replicasOf(set), 0);
   const status: DeploymentStatus = {
     observedGeneration: deployment.metadata.generation ?? 0,
@@ -170,15 +156,9 @@ export function pauseCondition(deployment: Deployment, nowMs: number): Deploymen
   const current = conditionOf(deployment.status, 'Progressing');
   if (current?.reason === 'ProgressDeadlineExceeded') return undefined;
   const saysPaused = current?.reason === 'DeploymentPaused';
-  if (deployment.spec.paused && !saysPaused) {
-    return condition('Progressing', 'Unknown', { reason: 'DeploymentPaused', message: 'Deployment is paused', nowMs });
-  }
-  if (!deployment.spec.paused && saysPaused) {
-    return condition('Progressing', 'Unknown', {
-      reason: 'DeploymentResumed',
-      message: 'Deployment is resumed',
-      nowMs,
-    });
-  }
-  return undefined;
+  const isPaused = deployment.spec.paused === true;
+  if (isPaused === saysPaused) return undefined;
+  const word = isPaused ? 'paused' : 'resumed';
+  const reason = isPaused ? 'DeploymentPaused' : 'DeploymentResumed';
+  return condition('Progressing', 'Unknown', { reason, message: `Deployment is ${word}`, nowMs });
 }

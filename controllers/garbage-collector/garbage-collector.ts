@@ -170,25 +170,26 @@ class GarbageCollector {
     this.#events.event(target, 'Warning', 'OwnerRefInvalidNamespace', message);
   }
 
-  async #dropOwners({ kind, object }: GraphNode, uids: readonly string[]): Promise<void> {
-    const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
-    const kept = ownerReferences.filter((owner) => !uids.includes(owner.uid));
-    const patch = { metadata: { uid, resourceVersion, ownerReferences: kept.length > 0 ? kept : null } };
-    await unlessGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+  async #dropOwners(node: GraphNode, uids: readonly string[]): Promise<void> {
+    const kept = (node.object.metadata.ownerReferences ?? []).filter((owner) => !uids.includes(owner.uid));
+    await this.#patch(node, { ownerReferences: kept.length > 0 ? kept : null });
   }
 
-  async #unblockOwners({ kind, object }: GraphNode): Promise<void> {
-    const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
-    const unblocked = ownerReferences.map((owner) => ({ ...owner, blockOwnerDeletion: false }));
-    const patch = { metadata: { uid, resourceVersion, ownerReferences: unblocked } };
-    await unlessGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+  async #unblockOwners(node: GraphNode): Promise<void> {
+    const owners = node.object.metadata.ownerReferences ?? [];
+    await this.#patch(node, { ownerReferences: owners.map((owner) => ({ ...owner, blockOwnerDeletion: false })) });
   }
 
-  async #removeFinalizer({ kind, object }: GraphNode, finalizer: string): Promise<void> {
-    const { uid, resourceVersion, finalizers = [] } = object.metadata;
-    const kept = finalizers.filter((f) => f !== finalizer);
-    const patch = { metadata: { uid, resourceVersion, finalizers: kept.length > 0 ? kept : null } };
-    await ignoreConflict(unlessGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' })));
+  async #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {
+    const kept = (node.object.metadata.finalizers ?? []).filter((f) => f !== finalizer);
+    await ignoreConflict(this.#patch(node, { finalizers: kept.length > 0 ? kept : null }));
+  }
+
+  /** Of the object as it was seen. */
+  async #patch({ kind, object }: GraphNode, change: object): Promise<void> {
+    const { uid, resourceVersion } = object.metadata;
+    const patch = { metadata: { uid, resourceVersion, ...change } };
+    await unlessGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
   }
 }
 

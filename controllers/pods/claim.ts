@@ -2,6 +2,7 @@
 // match its selector. Matching orphans are adopted, own ones that no longer match are released.
 // Upstream: ControllerRefManager in pkg/controller.
 
+import type { Informer } from '../../client/informer.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import { isInvalid, isNotFound } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -34,6 +35,21 @@ export function planClaim<T extends KubeObject>(
     }
   }
   return plan;
+}
+
+/** The index by the uid of the controller. */
+export const byController = 'controller';
+const orphansOf = (namespace: string | undefined) => `orphan ${namespace}`;
+
+export function indexByController<T extends KubeObject>(informer: Informer<T>): void {
+  informer.addIndex(byController, (o) => [controllerOf(o)?.uid ?? orphansOf(o.metadata.namespace)]);
+}
+
+/** Indexes objects by who controls them; answers with those of an owner's namespace that it controls or could adopt. */
+export function candidatesIn<T extends KubeObject>(informer: Informer<T>): (owner: KubeObject) => T[] {
+  indexByController(informer);
+  return ({ metadata: { uid = '', namespace } }) =>
+    [uid, orphansOf(namespace)].flatMap((key) => informer.lister.byIndex(byController, key));
 }
 
 /** The reference by which a controller owns its children. */

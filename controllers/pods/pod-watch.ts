@@ -1,5 +1,6 @@
 // How a workload controller hears of its pods: expectations are kept as they come and go, orphans
 // wake those that may adopt them.
+
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { Expectations } from '../../client/expectations.ts';
@@ -7,9 +8,7 @@ import type { Lister } from '../../client/store.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import { controllerOf, type KubeObject, keyOf, type LabelSelector } from '../../machinery/metadata.ts';
-
-/** The index of pods by the uid of their controller. */
-export const byController = 'controller';
+import { candidatesIn } from './claim.ts';
 
 export interface OwnedPods {
   pods: Lister<Pod>;
@@ -39,7 +38,7 @@ export function watchOwnedPods(
     const isOurs = owner && owner.kind === ownerKind.kind && owner.apiVersion === ownerKind.apiVersion;
     return isOurs ? owner.uid : undefined;
   };
-  informer.addIndex(byController, (pod) => [controllerOf(pod)?.uid ?? `orphan ${pod.metadata.namespace}`]);
+  const candidates = candidatesIn(informer);
   informer.onChange((pod, old) => {
     const owner = ownerOf((pod ?? old)!);
     if (owner) {
@@ -59,9 +58,6 @@ export function watchOwnedPods(
       if (leftMs > 0) enqueue(keyOf(owner), leftMs);
       return leftMs === 0;
     },
-    candidates: ({ metadata: { uid = '', namespace = '' } }) => [
-      ...informer.lister.byIndex(byController, uid),
-      ...informer.lister.byIndex(byController, `orphan ${namespace}`),
-    ],
+    candidates,
   };
 }

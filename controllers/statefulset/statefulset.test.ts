@@ -258,7 +258,7 @@ test('reconcile() tells how far it is when pods are refused, and waits for its o
   let tries = 0;
   const deps = {
     clock: new FakeClock(testTimeMs),
-    revisions: { byIndex: () => [] },
+    revisionsFor: () => [],
     revisionClient: { create: async (revision: object) => revision },
     owned: {
       expectations: { expect: () => undefined, creationObserved: () => undefined },

@@ -6,9 +6,9 @@ import { StatefulSetKind } from '../../api/apps/statefulset.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController, ownersOf, type ReconcileResult } from '../../client/controller.ts';
-import { controllerOf, type KubeObject, keyOf } from '../../machinery/metadata.ts';
+import { type KubeObject, keyOf } from '../../machinery/metadata.ts';
 import { deleteRevisions } from '../daemonset/revisions.ts';
-import { claim } from '../pods/claim.ts';
+import { candidatesIn, claim } from '../pods/claim.ts';
 import { deletePods } from '../pods/delete-pods.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { nextAvailableInMs } from '../pods/pod-state.ts';
@@ -21,16 +21,13 @@ import { StatefulPods } from './pods.ts';
 import { type History, nameOf, planHistoryCleanup, syncHistory, withRevision } from './revisions.ts';
 
 const name = 'statefulset-controller';
-const byOwner = 'controller or orphan';
 
 function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?: number) => void) {
   const sets = context.informer(StatefulSetKind);
-  const revisions = context.informer(ControllerRevisionKind);
-  revisions.addIndex(byOwner, (r) => [controllerOf(r)?.uid ?? `orphan ${r.metadata.namespace}`]);
   return {
     clock: context.clock,
     sets: sets.lister,
-    revisions: revisions.lister,
+    revisionsFor: candidatesIn(context.informer(ControllerRevisionKind)),
     owned: watchOwnedPods(context, StatefulSetKind, sets.lister, enqueue),
     statefulPods: new StatefulPods(context, name),
     podClient: context.resource(PodKind),
@@ -43,7 +40,7 @@ function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?:
 type Deps = ReturnType<typeof createDeps>;
 
 async function claimChildren(set: StatefulSet, deps: Deps): Promise<{ pods: Pod[]; revisions: ControllerRevision[] }> {
-  const { namespace = '', name: setName = '', uid = '' } = set.metadata;
+  const { namespace = '', name: setName = '' } = set.metadata;
   const own = {
     ownerKind: StatefulSetKind,
     owner: set,
@@ -55,7 +52,7 @@ async function claimChildren(set: StatefulSet, deps: Deps): Promise<{ pods: Pod[
   const pods = await claim({ ...own, candidates, children: deps.podClient });
   const revisions = await claim({
     ...own,
-    candidates: [...deps.revisions.byIndex(byOwner, uid), ...deps.revisions.byIndex(byOwner, `orphan ${namespace}`)],
+    candidates: deps.revisionsFor(set),
     children: deps.revisionClient,
   });
   return { pods, revisions };

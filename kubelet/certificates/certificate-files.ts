@@ -1,9 +1,11 @@
 // A certificate with its key in one file, so that neither is ever without the other, and beside it the key for which a
 // certificate is being asked. Names as upstream's. Upstream: certificate_store.go in client-go.
+
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile, replaceFileDurably } from '../../host/atomic-file.ts';
+import { ifThereSync } from '../../host/if-there.ts';
 
 export interface Pair {
   /** Certificates, the own one first, and the key: PEM. */
@@ -72,11 +74,4 @@ function parseKey(pem: string): KeyObject | undefined {
   }
 }
 
-export function readIfExists(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw err;
-  }
-}
+export const readIfExists = (path: string) => ifThereSync(() => readFileSync(path));

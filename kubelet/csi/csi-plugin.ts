@@ -62,9 +62,7 @@ export function createCsiPlugin(deps: CsiPluginDeps): VolumePlugin {
   return {
     name: pluginFolder,
     handles: ({ volume, pv }) => (pv ? pv.spec.csi : volume.csi) !== undefined,
-    isLive: false,
     hasDevices: true,
-    isReadOnly: false,
     setUp: (context) => setUp(deps, context),
     tearDown: (diskDir) => deps.volumes.unpublish(diskDir),
     measure: (diskDir) => measureVolume(deps, diskDir),

@@ -1,10 +1,12 @@
 // vol_data.json: what was mounted, kept beside it before it is, under upstream's names, so that
 // whoever comes after a kubelet that was killed knows what to unmount and whom to ask. Upstream:
 // saveVolumeData in pkg/volume/csi/csi_util.go.
+
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nextOf, replaceFileDurably } from '../../host/atomic-file.ts';
+import { ifThere } from '../../host/if-there.ts';
 
 export interface VolumeData {
   driverName: string;
@@ -19,7 +21,6 @@ export interface VolumeData {
 }
 
 const fileName = 'vol_data.json';
-const isMissing = (err: unknown) => (err as NodeJS.ErrnoException).code === 'ENOENT';
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** Where a volume is staged: `globalmount` lies in it. */
@@ -35,12 +36,13 @@ export async function writeVolumeData(dir: string, data: VolumeData): Promise<vo
 /** Undefined where there is none. What cannot be read is an error: somebody's data may be mounted there. */
 export async function readVolumeData(dir: string): Promise<VolumeData | undefined> {
   try {
-    const data = JSON.parse(await readFile(join(dir, fileName), 'utf8'));
+    const text = await ifThere(readFile(join(dir, fileName), 'utf8'));
+    if (text === undefined) return undefined;
+    const data = JSON.parse(text);
     if (typeof data?.driverName !== 'string' || typeof data.volumeHandle !== 'string')
       throw new Error('names are missing');
     return data;
   } catch (err) {
-    if (isMissing(err)) return undefined;
     throw new Error(`${join(dir, fileName)} cannot be read: ${(err as Error).message}`, { cause: err });
   }
 }
@@ -51,21 +53,15 @@ export const targetOf = (dir: string, { volumeMode }: Pick<VolumeData, 'volumeMo
 
 /** Removes the file, what the volume was shown at, and the folder of both. Never what is in a volume. */
 export async function removeVolumeFolder(dir: string, target: string): Promise<void> {
-  const unlessMissing = (err: unknown) => {
-    if (!isMissing(err)) throw err;
-  };
-  await rmdir(target)
-    .catch((err) => (err.code === 'ENOTDIR' ? rm(target) : Promise.reject(err)))
-    .catch(unlessMissing);
+  await ifThere(rmdir(target).catch((err) => (err.code === 'ENOTDIR' ? rm(target) : Promise.reject(err))));
   const file = join(dir, fileName);
   for (const path of [file, nextOf(file)]) await rm(path, { force: true });
-  await rmdir(dir).catch(unlessMissing);
+  await ifThere(rmdir(dir));
 }
 
 /** Folders two levels below `dir`, as `<a>/<b>`; none where it is not there. */
 export async function foldersBelow(dir: string, ...parts: string[]): Promise<string[]> {
-  const list = (at: string) =>
-    readdir(at).catch((err) => (isMissing(err) || err.code === 'ENOTDIR' ? [] : Promise.reject(err)));
+  const list = async (at: string) => (await ifThere(readdir(at), 'ENOTDIR')) ?? [];
   const found: string[] = [];
   for (const name of await list(dir)) {
     const at = join(dir, name, ...parts);

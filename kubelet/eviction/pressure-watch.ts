@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
 import type { EventRecorder } from '../../client/events.ts';
+import { measureFolder } from '../../host/folder-size.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { parseGoDuration } from '../../machinery/duration.ts';
 import type { Logger } from '../../machinery/log.ts';
@@ -13,7 +14,6 @@ import type { KubeletMetrics } from '../metrics.ts';
 import { allContainersOf, uidOf } from '../pods/pod-text.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
 import { runningContainers } from '../pods/runtime-state.ts';
-import { measureFolder } from './folder-size.ts';
 import { Pressure } from './pressure.ts';
 import { evictionMessage, isCritical, type PodUse, rankPods } from './ranking.ts';
 import { diskVolumesOf } from './storage-limits.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { PodSpec } from '../../api/core/pod/pod-spec.ts';
-import { sizeOfFolder } from './folder-size.ts';
+import { sizeOfFolder } from '../../host/folder-size.ts';
 import { judgeStorage } from './storage-limits.ts';
 
 const mib = 1 << 20;

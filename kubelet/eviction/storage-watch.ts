@@ -3,6 +3,7 @@
 // takes long, less often.
 import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
+import { sizeOfFolder } from '../../host/folder-size.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
@@ -10,7 +11,6 @@ import { podLogDir } from '../logs/pod-log-folders.ts';
 import type { KubeletMetrics } from '../metrics.ts';
 import { allContainersOf } from '../pods/pod-text.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
-import { sizeOfFolder } from './folder-size.ts';
 import { isCritical } from './ranking.ts';
 import { diskVolumesOf, judgeStorage, limitOfPod, limitOfVolume, type StorageUse } from './storage-limits.ts';
 

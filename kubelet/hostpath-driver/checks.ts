@@ -7,6 +7,13 @@ import { RpcError } from '../../proto/unary-server.ts';
 export const invalid = (message: string) => new RpcError(status.INVALID_ARGUMENT, message);
 export const notFound = (message: string) => new RpcError(status.NOT_FOUND, message);
 
+/** What is called so. Throws where it is not there. */
+export function there<T>(kind: 'volume' | 'snapshot', id: string, all: { get(id: string): T | undefined }): T {
+  const found = all.get(id);
+  if (!found) throw notFound(`${kind} ${id} is not there`);
+  return found;
+}
+
 const maxNameBytes = 128;
 
 /** Throws for fields that must be there, by their names. */

@@ -15,17 +15,7 @@ import type {
 } from '../../proto/csi.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { RpcError, type UnaryHandlers } from '../../proto/unary-server.ts';
-import {
-  fits,
-  invalid,
-  isAmong,
-  lackOf,
-  notFound,
-  page,
-  requireCapabilities,
-  requireFields,
-  sizeOf,
-} from './checks.ts';
+import { fits, invalid, isAmong, lackOf, page, requireCapabilities, requireFields, sizeOf, there } from './checks.ts';
 import { topologyKey } from './identity.ts';
 import { idOf, type SnapshotRecord, type VolumeRecord, type VolumeStore } from './volume-store.ts';
 
@@ -71,11 +61,7 @@ const placeOf = ({ nodeName }: ControllerDeps) => ({ [topologyKey]: nodeName });
 function volumeHandlers(deps: ControllerDeps, lock: KeyedLock): UnaryHandlers<ControllerMethods> {
   const { store, isPublished } = deps;
   const { volumes } = store;
-  const find = (id: string): VolumeRecord => {
-    const found = volumes.get(id);
-    if (!found) throw notFound(`volume ${id} is not there`);
-    return found;
-  };
+  const find = (id: string) => there('volume', id, volumes);
   const describe = (record: VolumeRecord) => describeVolume(deps, record);
   const condition = { abnormal: false, message: 'the folder is there' };
   return {
@@ -168,8 +154,7 @@ function contentOf(
   bytes: number,
 ): string {
   const set = kind === 'volume' ? store.volumes : store.snapshots;
-  const found = set.get(id);
-  if (!found) throw notFound(`${kind} ${id} is not there`);
+  const found = there<VolumeRecord | SnapshotRecord>(kind, id, set);
   if (found.bytes > bytes) {
     throw new RpcError(status.OUT_OF_RANGE, `${kind} ${id} has ${found.bytes} bytes, more than the ${bytes} asked for`);
   }
@@ -198,8 +183,7 @@ function snapshotHandlers({ store, clock }: ControllerDeps, lock: KeyedLock): Un
           throw new RpcError(status.ALREADY_EXISTS, `snapshot ${name} is there already, of volume ${known.volumeId}`);
         }
         if (known) return { snapshot: describeSnapshot(known) };
-        const volume = volumes.get(source_volume_id);
-        if (!volume) throw notFound(`volume ${source_volume_id} is not there`);
+        const volume = there('volume', source_volume_id, volumes);
         const record = { id, name, volumeId: volume.id, bytes: volume.bytes, createdMs: clock.now() };
         await store.create(snapshots, record, volumes.dataOf(volume.id));
         return { snapshot: describeSnapshot(record) };

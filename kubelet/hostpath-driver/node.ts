@@ -1,5 +1,7 @@
 // Volumes in the folders of pods: a folder that is bound to another place. There is nothing to stage.
+
 import { mkdir, rmdir, statfs } from 'node:fs/promises';
+import { ifThere } from '../../host/if-there.ts';
 import type { Mounts } from '../../host/mounts.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { KeyedLock } from '../../machinery/keyed-lock.ts';
@@ -58,9 +60,7 @@ export function nodeHandlers({ store, mounts, nodeName, clock }: NodeDeps): Unar
       requireFields({ volume_id, target_path });
       return lock.run(volume_id, async () => {
         await mounts.unmount(target_path);
-        await rmdir(target_path).catch((err: NodeJS.ErrnoException) => {
-          if (err.code !== 'ENOENT') throw err;
-        });
+        await ifThere(rmdir(target_path));
         if (volumes.get(volume_id)?.isEphemeral) await store.remove(volumes, volume_id);
         return {};
       });

@@ -39,14 +39,8 @@ const folderName = /^[a-z0-9][a-z0-9.-]{0,62}$/;
 export const idOf = (name: string): string =>
   folderName.test(name) ? name : `x-${createHash('sha256').update(name).digest('hex').slice(0, 40)}`;
 
-export interface Folders<T> {
-  get(id: string): T | undefined;
-  /** In the order of their ids. */
-  list(): T[];
-}
-
 /** One sort of things that have a record and data. */
-export class FolderSet<T extends { id: string }> implements Folders<T> {
+export class FolderSet<T extends { id: string }> {
   readonly #dir: string;
   readonly #records = new Map<string, T>();
 
@@ -67,6 +61,7 @@ export class FolderSet<T extends { id: string }> implements Folders<T> {
     return this.#records.get(id);
   }
 
+  /** In the order of their ids. */
   list(): T[] {
     return [...this.#records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
   }

@@ -67,12 +67,16 @@ export function chooseImages(
   return out;
 }
 
+interface ImageGcDeps {
+  cri: CriClient;
+  clock: Clock;
+  log: Logger;
+  records: Pick<PullRecords, 'prune'>;
+}
+
 export class ImageGarbageCollector {
-  readonly #cri: CriClient;
-  readonly #clock: Clock;
-  readonly #log: Logger;
+  readonly #deps: ImageGcDeps;
   readonly #settings: ImageGcSettings;
-  readonly #records: Pick<PullRecords, 'prune'>;
   readonly #startMs: number;
   /** Since when each is known, and when it was last in use. */
   #images = new Map<string, { lastUsedMs: number; seenMs: number }>();
@@ -80,18 +84,11 @@ export class ImageGarbageCollector {
   #mountPoint: string | undefined;
 
   /** Throws for settings that are none. */
-  constructor(
-    deps: { cri: CriClient; clock: Clock; log: Logger; records: Pick<PullRecords, 'prune'> },
-    settings: ImageGcSettings,
-  ) {
+  constructor(deps: ImageGcDeps, settings: ImageGcSettings) {
     checkImageGc(settings);
-    const { cri, clock, log, records } = deps;
+    this.#deps = deps;
     this.#settings = settings;
-    this.#records = records;
-    this.#startMs = clock.now();
-    this.#cri = cri;
-    this.#clock = clock;
-    this.#log = log;
+    this.#startMs = deps.clock.now();
   }
 
   get mountPoint(): string | undefined {
@@ -99,15 +96,15 @@ export class ImageGarbageCollector {
   }
 
   start(): void {
-    const tell = (err: unknown) => this.#log.warn({ err }, 'images could not be collected');
+    const tell = (err: unknown) => this.#deps.log.warn({ err }, 'images could not be collected');
     // What is there already has been there for long.
     this.#findUnused(0).catch(tell);
-    this.#clock.every(imageGcPeriodMs, () => void this.collect().catch(tell));
+    this.#deps.clock.every(imageGcPeriodMs, () => void this.collect().catch(tell));
   }
 
   /** Notes which images are in use, and removes those that are too old, and some when the disk is too full. */
   async collect(): Promise<void> {
-    const nowMs = this.#clock.now();
+    const nowMs = this.#deps.clock.now();
     const unused = await this.#findUnused();
     const maxAgeMs = parseGoDuration(this.#settings.imageMaximumGCAge);
     // What is there at the start may just have been used.
@@ -117,7 +114,7 @@ export class ImageGarbageCollector {
     const toFreeBytes = await this.#excessBytes();
     const others = unused.filter((one) => !isOld(one));
     if (toFreeBytes > 0) await this.#remove(others, toFreeBytes);
-    this.#records.prune(new Set(this.#images.keys()), nowMs);
+    this.#deps.records.prune(new Set(this.#images.keys()), nowMs);
   }
 
   /** Removes every image that nobody uses, and that was not just pulled. */
@@ -127,23 +124,23 @@ export class ImageGarbageCollector {
 
   async #remove(unused: readonly UnusedImage[], toFreeBytes: number): Promise<void> {
     const minAgeMs = parseGoDuration(this.#settings.imageMinimumGCAge);
-    for (const image of chooseImages(unused, { toFreeBytes, nowMs: this.#clock.now(), minAgeMs })) {
-      this.#log.info({ image: image.id, names: image.repo_tags }, 'removing an unused image');
+    for (const image of chooseImages(unused, { toFreeBytes, nowMs: this.#deps.clock.now(), minAgeMs })) {
+      this.#deps.log.info({ image: image.id, names: image.repo_tags }, 'removing an unused image');
       try {
-        await this.#cri.images.RemoveImage({ image: { image: image.id } });
+        await this.#deps.cri.images.RemoveImage({ image: { image: image.id } });
         this.#images.delete(image.id);
       } catch (err) {
         // A container may be made of it by now; the others are still worth removing.
-        this.#log.warn({ err, image: image.id }, 'an image could not be removed');
+        this.#deps.log.warn({ err, image: image.id }, 'an image could not be removed');
       }
     }
   }
 
-  async #findUnused(sinceMs = this.#clock.now()): Promise<UnusedImage[]> {
-    const now = this.#clock.now();
+  async #findUnused(sinceMs = this.#deps.clock.now()): Promise<UnusedImage[]> {
+    const now = this.#deps.clock.now();
     const [{ images }, { containers }] = await Promise.all([
-      this.#cri.images.ListImages({}),
-      this.#cri.runtime.ListContainers({}),
+      this.#deps.cri.images.ListImages({}),
+      this.#deps.cri.runtime.ListContainers({}),
     ]);
     const used = new Set(containers.map((c) => c.image_id));
     const known = this.#images;
@@ -158,7 +155,7 @@ export class ImageGarbageCollector {
 
   /** How much is too much on the file system of images. */
   async #excessBytes(): Promise<number> {
-    const { image_filesystems } = await this.#cri.images.ImageFsInfo({});
+    const { image_filesystems } = await this.#deps.cri.images.ImageFsInfo({});
     const mountPoint = image_filesystems[0]?.fs_id?.mountpoint;
     if (!mountPoint) return 0;
     this.#mountPoint = mountPoint;

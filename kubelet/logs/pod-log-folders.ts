@@ -1,9 +1,11 @@
 // The folder of each pod's logs, `<namespace>_<name>_<uid>`: it outlives the containers, and goes
 // with the pod. A kubelet that was killed before it removed one finds it by the uid. Upstream:
 // evictPodLogsDirectories.
+
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
+import { ifThere } from '../../host/if-there.ts';
 import { uidOf } from '../pods/pod-text.ts';
 
 /** `dir` is where all pods have theirs. */
@@ -23,12 +25,5 @@ export async function removePodLogs(dir: string, uid: string): Promise<void> {
   }
 }
 
-async function listFolders(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir);
-  } catch (err) {
-    // Made with the first pod.
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw err;
-  }
-}
+/** `dir` is made with the first pod. */
+const listFolders = async (dir: string) => (await ifThere(readdir(dir))) ?? [];

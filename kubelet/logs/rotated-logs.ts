@@ -1,13 +1,13 @@
 // What has been rotated out of a log: so many are kept, and all but the newest are compressed, as a
 // reader may still be at that one's end. Readers see the log itself only, as upstream's do.
 // Upstream: pkg/kubelet/logs/container_log_manager.go.
+
 import { createReadStream, createWriteStream } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-
-const isMissing = (err: unknown) => (err as NodeJS.ErrnoException).code === 'ENOENT';
+import { ifThere } from '../../host/if-there.ts';
 
 const compressed = '.gz';
 const unfinished = '.tmp';
@@ -33,10 +33,7 @@ export async function removeRotated(path: string): Promise<void> {
 /** The oldest first. */
 async function listRotated(path: string): Promise<string[]> {
   const prefix = `${basename(path)}.`;
-  const names = await readdir(dirname(path)).catch((err) => {
-    if (isMissing(err)) return [];
-    throw err;
-  });
+  const names = (await ifThere(readdir(dirname(path)))) ?? [];
   return names.filter((name) => name.startsWith(prefix)).sort();
 }
 
@@ -50,6 +47,6 @@ async function compress(path: string): Promise<void> {
     await rm(path, { force: true });
   } catch (err) {
     await rm(next, { force: true });
-    if (!isMissing(err)) throw err;
+    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
   }
 }

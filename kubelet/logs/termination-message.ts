@@ -1,7 +1,9 @@
 // What a container says about its own end: the file it may write, or the end of its log.
 // https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
+
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { ifThere } from '../../host/if-there.ts';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { runtimeAnnotations } from '../pods/runtime-state.ts';
 import { parseLogLine } from './cri-line.ts';
@@ -42,25 +44,22 @@ export function tailOfLog(log: Buffer): string {
 }
 
 /** What the kernel says of a path that is no file to read: the container may have put anything there. */
-const unusable = new Set(['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO']);
+const unusable = ['ELOOP', 'ENOTDIR', 'ENXIO'];
 
 async function readEnd(path: string, maxBytes: number): Promise<Buffer> {
+  // Neither a link to a file of the node nor a pipe nobody writes to.
+  const opening = open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const file = await ifThere(opening, ...unusable);
+  if (!file) return Buffer.alloc(0);
   try {
-    // Neither a link to a file of the node nor a pipe nobody writes to.
-    const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const stats = await file.stat();
-      if (!stats.isFile()) return Buffer.alloc(0);
-      const { size } = stats;
-      const length = Math.min(size, maxBytes);
-      const buffer = Buffer.alloc(length);
-      await file.read(buffer, 0, length, size - length);
-      return buffer;
-    } finally {
-      await file.close();
-    }
-  } catch (err) {
-    if (unusable.has((err as NodeJS.ErrnoException).code ?? '')) return Buffer.alloc(0);
-    throw err;
+    const stats = await file.stat();
+    if (!stats.isFile()) return Buffer.alloc(0);
+    const { size } = stats;
+    const length = Math.min(size, maxBytes);
+    const buffer = Buffer.alloc(length);
+    await file.read(buffer, 0, length, size - length);
+    return buffer;
+  } finally {
+    await file.close();
   }
 }

@@ -1,8 +1,10 @@
 // What the machine is and has: read once at start. Upstream: cadvisor's machine info.
+
 import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { arch, availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import { goArchitecture } from '../../machinery/architecture.ts';
+import { canonicalQuantity } from '../../machinery/quantity.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 
 export interface NodeFacts {
@@ -62,13 +64,7 @@ function readHugePages(dir: string): Record<string, number> {
   for (const name of existsSync(dir) ? readdirSync(dir) : []) {
     const kilobytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0);
     if (kilobytes === 0) continue;
-    const unit =
-      kilobytes >= 1 << 20
-        ? `${kilobytes / (1 << 20)}Gi`
-        : kilobytes >= 1024
-          ? `${kilobytes / 1024}Mi`
-          : `${kilobytes}Ki`;
-    out[unit] = Number(readText(join(dir, name, 'nr_hugepages'))) * kilobytes * 1024;
+    out[canonicalQuantity(`${kilobytes}Ki`)!] = Number(readText(join(dir, name, 'nr_hugepages'))) * kilobytes * 1024;
   }
   return out;
 }

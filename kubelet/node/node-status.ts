@@ -137,34 +137,32 @@ interface Verdict {
   message: string;
 }
 
-const pressureTexts = {
-  memory: {
+const pressureTexts = [
+  {
     type: 'MemoryPressure',
     good: ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
     bad: ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
   },
-  disk: {
+  {
     type: 'DiskPressure',
     good: ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
     bad: ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
   },
-  pids: {
+  {
     type: 'PIDPressure',
     good: ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
     bad: ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
   },
-} as const;
+] as const;
 
 function computeNodeConditions({ pressure, runtime, known, nowMs }: NodeStatusInput): NodeCondition[] {
-  const verdicts: Verdict[] = (['memory', 'disk', 'pids'] as const).map((kind) => {
-    const { type, good, bad } = pressureTexts[kind];
+  const verdicts = pressureTexts.map(({ type, good, bad }): Verdict => {
     const isShort = pressure.includes(type);
     const [reason, message] = isShort ? bad : good;
     return { type, status: isShort ? 'True' : 'False', reason, message };
   });
-  verdicts.push(judgeReady(runtime));
   const now = timestamp(nowMs);
-  return verdicts.map((verdict) => {
+  return [...verdicts, judgeReady(runtime)].map((verdict) => {
     const before = known.find((c) => c.type === verdict.type);
     const lastTransitionTime =
       before?.status === verdict.status && before.lastTransitionTime ? before.lastTransitionTime : now;
@@ -181,14 +179,8 @@ function judgeReady(runtime: StatusResponse | null): Verdict {
       condition.type === 'NetworkReady' ? 'container runtime network not ready' : 'container runtime not ready';
     problems.push(`${what}: ${condition.type}=false reason:${condition.reason} message:${condition.message}`);
   }
-  if (problems.length > 0) {
-    const all = problems.join(', ');
-    return {
-      type: 'Ready',
-      status: 'False',
-      reason: 'KubeletNotReady',
-      message: problems.length > 1 ? `[${all}]` : all,
-    };
-  }
-  return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' };
+  if (problems.length === 0)
+    return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' };
+  const message = problems.length > 1 ? `[${problems.join(', ')}]` : problems[0]!;
+  return { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message };
 }

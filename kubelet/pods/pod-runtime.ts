@@ -82,12 +82,12 @@ export class PodRuntime {
 
   async #read(id: string): Promise<PodSandboxStatusResponse | undefined> {
     const { runtime } = this.#cri;
-    const found = await ifThere(runtime.PodSandboxStatus({ pod_sandbox_id: id }));
+    const found = await ifKnown(runtime.PodSandboxStatus({ pod_sandbox_id: id }));
     // A runtime that says when it looked tells of the containers as well; others are asked for each.
     if (!found || Number(found.timestamp) > 0) return found;
     const { containers } = await runtime.ListContainers({ filter: { pod_sandbox_id: id } });
     const answers = await Promise.all(
-      containers.map((container) => ifThere(runtime.ContainerStatus({ container_id: container.id }))),
+      containers.map((container) => ifKnown(runtime.ContainerStatus({ container_id: container.id }))),
     );
     return { ...found, containers_statuses: answers.flatMap((answer) => answer?.status ?? []) };
   }
@@ -142,8 +142,8 @@ export class PodRuntime {
   }
 }
 
-/** An answer about what may have gone meanwhile. */
-function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
+/** What the runtime answers of what may have gone meanwhile. */
+export function ifKnown<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch((err) => {
     if (isRpcError(err) && err.code === status.NOT_FOUND) return undefined;
     throw err;

@@ -44,11 +44,6 @@ import { StartError } from './start-error.ts';
 /** How soon a container that could not be configured or created is tried again, if nothing it needs changes before. */
 const retryMs = 10_000;
 
-export interface StartOutlook {
-  /** When to look again, if nothing happens before. */
-  wakeAfterMs: number | undefined;
-}
-
 interface StartOptions {
   /** `finished` as it was before the runtime was read for `names`: nothing is started by an outdated reading. */
   seen: number;
@@ -186,16 +181,16 @@ export class PodStarter {
 
   /**
    * Starts what of `names` may start now, in order. `onDone` is called when that is through: the
-   * pod is to be read anew.
+   * pod is to be read anew. Answers after how many milliseconds to look again, if nothing happens before.
    */
-  start(pod: Pod, names: readonly string[], { seen, onDone }: StartOptions): StartOutlook {
-    const outlook: StartOutlook = { wakeAfterMs: undefined };
-    if (this.#task || seen !== this.#finished) return outlook;
+  start(pod: Pod, names: readonly string[], { seen, onDone }: StartOptions): number | undefined {
+    if (this.#task || seen !== this.#finished) return undefined;
+    let wakeAfterMs: number | undefined;
     const due: string[] = [];
     for (const name of names) {
       const waitMs = this.#waitMs(pod, name);
       if (waitMs <= 0) due.push(name);
-      else outlook.wakeAfterMs = Math.min(outlook.wakeAfterMs ?? waitMs, waitMs);
+      else wakeAfterMs = Math.min(wakeAfterMs ?? waitMs, waitMs);
     }
     if (due.length > 0 && !this.#abort.signal.aborted) {
       this.#task = this.#startAll(pod, due).finally(() => {
@@ -204,7 +199,7 @@ export class PodStarter {
         onDone();
       });
     }
-    return outlook;
+    return wakeAfterMs;
   }
 
   /** How long the container must not be started yet; tells the back-off where it is one. */

@@ -53,7 +53,7 @@ export interface PodWorkerOptions {
 export class PodWorker {
   readonly #deps: KubeletDeps;
   readonly #log: Logger;
-  readonly #onFinished: (uid: string) => void;
+  readonly #told: Pick<PodWorkerOptions, 'onEnded' | 'onFinished'>;
   readonly #writer: StatusWriter;
   readonly #runtime: PodRuntime;
   readonly #volumes: PodVolumes;
@@ -66,7 +66,6 @@ export class PodWorker {
   /** With the resources that it has been given. */
   #pod: Pod;
   readonly #resizer: PodResizer;
-  readonly #onEnded: () => void;
   #phase: Phase = 'active';
   /** When the pod was seen; undefined once it is being worked on. */
   #seenMs: number | undefined;
@@ -83,8 +82,7 @@ export class PodWorker {
     this.#resizer = new PodResizer(deps, pod, pod.status?.conditions ?? []);
     this.#desired = pod;
     this.#pod = this.#resizer.allocated(pod);
-    this.#onEnded = onEnded;
-    this.#onFinished = onFinished;
+    this.#told = { onEnded, onFinished };
     this.#log = deps.log.child({ pod: describePod(pod) });
     this.#startTime = pod.status?.startTime ?? timestamp(deps.clock.now());
     const isStatic = isStaticPod(pod);
@@ -348,8 +346,8 @@ export class PodWorker {
       const onEnd = () => stop.reason === 'Unknown' && this.#runtime.noteReplaced(stop.id);
       this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp(), onEnd });
     }
-    const outlook = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.wake() });
-    if (outlook.wakeAfterMs !== undefined) this.#loop.wakeAfter(outlook.wakeAfterMs);
+    const againMs = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.wake() });
+    if (againMs !== undefined) this.#loop.wakeAfter(againMs);
     // A container that has to wait for its restart says so.
     this.#writeStatus();
     await this.#runtime.collectGarbage();
@@ -407,7 +405,7 @@ export class PodWorker {
       if (!this.#pod.metadata.deletionTimestamp || this.#reporter.hasOtherReadiness(this.#pod)) this.#writeStatus();
       return;
     }
-    this.#writeStatusUnlessDeleted();
+    if (!this.#pod.metadata.deletionTimestamp) this.#writeStatus();
     for (const sandbox of this.#runtime.state.sandboxes) {
       if (sandbox.state === 'SANDBOX_READY')
         await this.#deps.cri.runtime.StopPodSandbox({ pod_sandbox_id: sandbox.id });
@@ -416,13 +414,9 @@ export class PodWorker {
     this.#exits.tell(this.#runtime.state);
     this.#phase = 'ended';
     this.#writeStatus();
-    this.#onEnded();
+    this.#told.onEnded();
     this.#deps.probes.forgetPod(uidOf(this.#pod));
     await this.#syncEnded();
-  }
-
-  #writeStatusUnlessDeleted(): void {
-    if (!this.#isGone && !this.#pod.metadata.deletionTimestamp) this.#writeStatus();
   }
 
   /** Frees what an ended pod holds; removes a deleted one altogether. */
@@ -436,7 +430,7 @@ export class PodWorker {
     this.#exits.tell(this.#runtime.state);
     this.#loop.stop();
     this.#writer.close();
-    this.#onFinished(uidOf(this.#pod));
+    this.#told.onFinished(uidOf(this.#pod));
   }
 
   async #deleteFromApi(): Promise<void> {

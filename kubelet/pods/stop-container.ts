@@ -1,12 +1,11 @@
 // Stops one container: preStop within the grace period, the wait for its turn, then the stop
 // signal, then SIGKILL. Upstream: killContainer.
 
-import { status } from '@grpc/grpc-js';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { isRpcError } from '../../proto/promise-client.ts';
 import { runHook } from './hooks.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
+import { ifKnown } from './pod-runtime.ts';
 import { eventTarget } from './pod-text.ts';
 
 export interface StopContext {
@@ -41,12 +40,8 @@ export async function stopContainer(deps: KubeletDeps, context: StopContext): Pr
     context.hurry?.leftSeconds() ?? context.graceSeconds - Math.floor((clock.monotonicMs() - startMs) / 1000);
   if (context.turn) await waitForTurn(deps, context, leftSeconds);
   const left = Math.max(minStopSeconds, leftSeconds());
-  try {
-    await cri.runtime.StopContainer({ container_id: containerId, timeout: String(left) });
-  } catch (err) {
-    // Somebody else removed it: it has ended.
-    if (!(isRpcError(err) && err.code === status.NOT_FOUND)) throw err;
-  }
+  // One that somebody else has removed has ended.
+  await ifKnown(cri.runtime.StopContainer({ container_id: containerId, timeout: String(left) }));
 }
 
 async function waitForTurn({ clock }: KubeletDeps, context: StopContext, leftSeconds: () => number): Promise<void> {

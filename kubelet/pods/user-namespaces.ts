@@ -2,10 +2,12 @@
 // has. It lies in the pod's folder, under upstream's name and in its form, and is taken for as long as that is there: what
 // is on the disk is all there is to know. Upstream: pkg/kubelet/userns.
 // https://kubernetes.io/docs/concepts/workloads/pods/user-namespaces/
+
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
 import { replaceFile } from '../../host/atomic-file.ts';
+import { ifThereSync } from '../../host/if-there.ts';
 import { isObject } from '../../machinery/json.ts';
 import type { IDMapping, UserNamespace } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
@@ -47,15 +49,9 @@ export class UserNamespaces {
   }
 
   #read(uid: string): IDMapping | undefined {
-    let text: string;
-    try {
-      text = readFileSync(join(this.#podsDir, uid, fileName), 'utf8');
-    } catch (err) {
-      if (['ENOENT', 'ENOTDIR'].includes((err as NodeJS.ErrnoException).code ?? '')) return undefined;
-      throw err;
-    }
-    // What a machine that lost its power leaves: nothing of the pod runs then.
-    if (text === '') return undefined;
+    const text = ifThereSync(() => readFileSync(join(this.#podsDir, uid, fileName), 'utf8'), 'ENOTDIR');
+    // An empty one is what a machine that lost its power leaves: nothing of the pod runs then.
+    if (!text) return undefined;
     const range = rangeIn(text);
     if (!range) throw new Error(`user namespace: the mappings of pod ${uid} are not readable`);
     return range;

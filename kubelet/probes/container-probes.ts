@@ -11,12 +11,8 @@ import type { ProbeMetrics } from './probe-metrics.ts';
 import { type ProbeResult, type Prober, type ProbeTarget, unknown } from './probe-result.ts';
 import { type ProbeKind, ProbeWorker } from './probe-worker.ts';
 
-export interface Probers {
-  exec: Prober;
-  httpGet: Prober;
-  tcpSocket: Prober;
-  grpc: Prober;
-}
+const probeTypes = ['exec', 'httpGet', 'tcpSocket', 'grpc'] as const;
+export type Probers = Record<(typeof probeTypes)[number], Prober>;
 
 export interface ContainerProbesDeps {
   probers: Probers;
@@ -105,10 +101,8 @@ export class ContainerProbes {
   async #run(probe: Probe, target: ProbeTarget): Promise<ProbeResult> {
     const { probers } = this.#deps;
     try {
-      if (probe.exec) return await probers.exec(probe, target);
-      if (probe.httpGet) return await probers.httpGet(probe, target);
-      if (probe.tcpSocket) return await probers.tcpSocket(probe, target);
-      if (probe.grpc) return await probers.grpc(probe, target);
+      const type = probeTypes.find((one) => probe[one]);
+      if (type) return await probers[type](probe, target);
       return unknown(`missing probe handler for ${target.pod.metadata.name}:${target.container.name}`);
     } catch (err) {
       return unknown((err as Error).message);
@@ -158,18 +152,8 @@ function tellTrouble(
   kind: ProbeKind,
   result: ProbeResult,
 ): void {
-  if (result.isWarning) {
-    events.event(
-      eventTarget(pod, container.name),
-      'Warning',
-      'ProbeWarning',
-      `${kind} probe warning: ${result.output}`,
-    );
-    return;
-  }
-  const message =
-    result.outcome === 'failure'
-      ? `${kind} probe failed: ${result.output}`
-      : `${kind} probe errored and resulted in unknown state: ${result.output}`;
-  events.event(eventTarget(pod, container.name), 'Warning', 'Unhealthy', message);
+  const tell = (reason: string, message: string) =>
+    events.event(eventTarget(pod, container.name), 'Warning', reason, `${kind} probe ${message}: ${result.output}`);
+  if (result.isWarning) tell('ProbeWarning', 'warning');
+  else tell('Unhealthy', result.outcome === 'failure' ? 'failed' : 'errored and resulted in unknown state');
 }

@@ -1,12 +1,13 @@
 // The node's cgroups: which version, where the files of a container are, changing limits of a running one, and
 // removing what the OCI runtime left when it failed: else creating and removing is its own.
+
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ifThereSync } from '../../host/if-there.ts';
 import { type Clock, realClock } from '../../machinery/clock.ts';
 import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { listHierarchies, removeGroup } from './cgroup-removal.ts';
-import { isMissingFile } from './errors.ts';
 import { type CgroupFacts, parseDevicesList } from './spec/resources.ts';
 
 export interface Cgroups {
@@ -31,14 +32,8 @@ export function detectCgroups(rootPath: string, clock: Clock = realClock): Cgrou
       : readFileSync(join(mountRoot, 'cgroup.controllers'), 'utf8').split(/\s+/).includes('hugetlb');
   const fileOf = (controller: string, path: string, file: string) =>
     version === 1 ? join(mountRoot, controller, path, file) : join(mountRoot, path, file);
-  const read = (controller: string, path: string, file: string) => {
-    try {
-      return readFileSync(fileOf(controller, path, file), 'utf8');
-    } catch (err) {
-      if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENODEV') return null;
-      throw err;
-    }
-  };
+  const read = (controller: string, path: string, file: string) =>
+    ifThereSync(() => readFileSync(fileOf(controller, path, file), 'utf8'), 'ENODEV') ?? null;
   return {
     facts: { version, hugetlb, devices: parseDevicesList(read('devices', rootPath, 'devices.list')) },
     pathOf: (parent, id) => join('/', rootPath, parent, id),

@@ -25,6 +25,3 @@ export function describeError(err: unknown): string {
   if (err.cause === undefined || err instanceof RpcError) return err.message;
   return `${err.message}: ${describeError(err.cause)}`;
 }
-
-/** Whether an error of the file system means "not there". */
-export const isMissingFile = (err: unknown) => (err as NodeJS.ErrnoException | null)?.code === 'ENOENT';

@@ -1,7 +1,9 @@
 // Resource use, read from cgroup files and /proc. Rates are left to the caller, who knows between which two samples.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
+
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { measureFolder } from '../../host/folder-size.ts';
+import { ifThereSync } from '../../host/if-there.ts';
 import { netDevRows } from '../../host/net-dev.ts';
 import type {
   ContainerStats,
@@ -12,7 +14,6 @@ import type {
 } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import type { Cgroups } from './cgroup.ts';
-import { isMissingFile } from './errors.ts';
 import { upperDirOf } from './lifecycle/paths.ts';
 import type { Runtime } from './runtime.ts';
 import { nowNs } from './store/id.ts';
@@ -66,27 +67,8 @@ export function readMemory(cgroups: Cgroups, path: string, timestamp: string): I
   };
 }
 
-/** Bytes and inodes below a directory, links not followed; names are bytes, as a container chooses them. */
-async function measureDirectory(dir: string): Promise<{ bytes: number; inodes: number }> {
-  const total = { bytes: 0, inodes: 0 };
-  const visit = async (path: Buffer): Promise<void> => {
-    try {
-      const stats = await lstat(path);
-      total.bytes += stats.blocks * 512;
-      total.inodes++;
-      if (!stats.isDirectory()) return;
-      for (const name of await readdir(path, 'buffer')) await visit(Buffer.concat([path, Buffer.from('/'), name]));
-    } catch (err) {
-      // Files come and go while a container runs.
-      if (!isMissingFile(err)) throw err;
-    }
-  };
-  await visit(Buffer.from(dir));
-  return total;
-}
-
 export async function fsUsage(dir: string, mountpoint: string, timestamp: string): Promise<Init<FilesystemUsage>> {
-  const { bytes, inodes } = await measureDirectory(dir);
+  const { bytes, inodes } = await measureFolder(dir);
   return { timestamp, fs_id: { mountpoint }, used_bytes: value(bytes), inodes_used: value(inodes) };
 }
 
@@ -129,12 +111,7 @@ export function readNetwork(pid: number): Init<NetworkInterfaceUsage>[] {
 export function countProcesses(cgroups: Cgroups, path: string): number {
   const own = (cgroups.read('pids', path, 'cgroup.procs') ?? '').split('\n').filter((line) => line !== '').length;
   const root = cgroups.facts.version === 1 ? '/sys/fs/cgroup/pids' : '/sys/fs/cgroup';
-  try {
-    if (!statSync(join(root, path)).isDirectory()) return own;
-    const children = readdirSync(join(root, path), { withFileTypes: true }).filter((e) => e.isDirectory());
-    return children.reduce((sum, child) => sum + countProcesses(cgroups, join(path, child.name)), own);
-  } catch (err) {
-    if (isMissingFile(err)) return own;
-    throw err;
-  }
+  const entries = ifThereSync(() => readdirSync(join(root, path), { withFileTypes: true }), 'ENOTDIR') ?? [];
+  const children = entries.filter((e) => e.isDirectory());
+  return children.reduce((sum, child) => sum + countProcesses(cgroups, join(path, child.name)), own);
 }

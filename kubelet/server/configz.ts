@@ -18,35 +18,28 @@ export interface KubeletSettings {
   resolvConf: string;
   runtimeSocket: string;
   access: AccessSettings;
-  credentials: Pick<CredentialOptions, 'rotates'>;
+  credentials: CredentialOptions;
   serverCertificate: ServerCertificateOptions;
   cgroupRoot: string;
+  /** A folder of manifests, or one; empty for none. */
   staticPodPath: string;
   eviction: EvictionSettings;
   imageGc: ImageGcSettings;
   pullVerification: PullVerification;
+  /** Of the user namespace of a pod that has one. */
   idsPerPod: number;
+  /** Undefined means what the version of control groups has by itself. */
   singleProcessOOMKill: boolean | undefined;
 }
 
 export function describeConfig(settings: KubeletSettings): object {
-  const {
-    port,
-    podLogsDir,
-    clusterDns,
-    clusterDomain,
-    resolvConf,
-    runtimeSocket,
-    cgroupRoot,
-    access,
-    serverCertificate: server,
-  } = settings;
+  const { access, serverCertificate: server } = settings;
   return {
     kubeletconfig: {
       enableServer: true,
       ...(settings.staticPodPath === '' ? {} : { staticPodPath: settings.staticPodPath }),
       address: '0.0.0.0',
-      port,
+      port: settings.port,
       ...(server.certFile === '' ? {} : { tlsCertFile: server.certFile, tlsPrivateKeyFile: server.keyFile }),
       rotateCertificates: settings.credentials.rotates,
       serverTLSBootstrap: server.rotates,
@@ -62,15 +55,15 @@ export function describeConfig(settings: KubeletSettings): object {
           cacheUnauthorizedTTL: formatGoDuration(access.deniedTtlMs),
         },
       },
-      podLogsDir,
-      clusterDomain,
-      ...(clusterDns === '' ? {} : { clusterDNS: [clusterDns] }),
-      resolvConf,
-      cgroupRoot,
+      podLogsDir: settings.podLogsDir,
+      clusterDomain: settings.clusterDomain,
+      ...(settings.clusterDns === '' ? {} : { clusterDNS: [settings.clusterDns] }),
+      resolvConf: settings.resolvConf,
+      cgroupRoot: settings.cgroupRoot,
       ...(settings.singleProcessOOMKill === undefined ? {} : { singleProcessOOMKill: settings.singleProcessOOMKill }),
       cgroupDriver: 'cgroupfs',
       cgroupsPerQOS: true,
-      containerRuntimeEndpoint: `unix://${runtimeSocket}`,
+      containerRuntimeEndpoint: `unix://${settings.runtimeSocket}`,
       containerLogMaxSize: String(defaultMaxBytes),
       containerLogMaxFiles: defaultMaxFiles,
       userNamespaces: { idsPerPod: settings.idsPerPod },

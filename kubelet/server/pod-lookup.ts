@@ -3,7 +3,7 @@
 import type { ContainerStatus } from '../../api/core/pod/container-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodSet } from '../pods/pod-set.ts';
-import { findContainer } from '../pods/pod-text.ts';
+import { findContainer, statusOf as statusIn } from '../pods/pod-text.ts';
 import type { PodWorker } from '../pods/pod-worker.ts';
 import { HttpError } from './http-error.ts';
 
@@ -16,8 +16,7 @@ export function findWorker(pods: PodSet, namespace: string, name: string): PodWo
 export function statusOf({ pod, status }: PodWorker, name: string): ContainerStatus | undefined {
   if (!findContainer(pod, name))
     throw new HttpError(404, `container "${name}" not found in pod "${pod.metadata.name}"`);
-  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = status;
-  return [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find((s) => s.name === name);
+  return statusIn(status, name);
 }
 
 /** `k8ts://id` without the runtime's name. */
@@ -33,34 +32,25 @@ export function chooseLogContainer(
   container: string,
   previous: boolean,
 ): string {
-  const podName = pod.metadata.name;
-  const waiting = status?.state?.waiting;
-  const last = status?.lastState?.terminated;
-  if (!status) {
-    throw new HttpError(400, `container "${container}" in pod "${podName}" is not available`);
-  }
+  const refuse = (what: string, kind = '') =>
+    new HttpError(400, `${kind}container "${container}" in pod "${pod.metadata.name}" ${what}`);
+  if (!status) throw refuse('is not available');
+  const { state, lastState } = status;
+  const last = lastState?.terminated?.containerID;
   if (previous) {
-    if (!last?.containerID)
-      throw new HttpError(400, `previous terminated container "${container}" in pod "${podName}" not found`);
-    return bareId(last.containerID);
+    if (!last) throw refuse('not found', 'previous terminated ');
+    return bareId(last);
   }
-  if (status.state?.running) return bareId(status.containerID);
-  if (status.state?.terminated?.containerID) return bareId(status.state.terminated.containerID);
-  if (last?.containerID) return bareId(last.containerID);
-  if (waiting) {
-    const reason = waiting.reason;
-    if (reason === 'ErrImagePull')
-      throw new HttpError(
-        400,
-        `container "${container}" in pod "${podName}" is waiting to start: image can't be pulled`,
-      );
-    if (reason === 'ImagePullBackOff') {
-      throw new HttpError(
-        400,
-        `container "${container}" in pod "${podName}" is waiting to start: trying and failing to pull image`,
-      );
-    }
-    throw new HttpError(400, `container "${container}" in pod "${podName}" is waiting to start: ${reason}`);
-  }
-  throw new HttpError(400, `container "${container}" in pod "${podName}" is waiting to start - no logs yet`);
+  if (state?.running) return bareId(status.containerID);
+  const ended = state?.terminated?.containerID || last;
+  if (ended) return bareId(ended);
+  if (!state?.waiting) throw refuse('is waiting to start - no logs yet');
+  const { reason = '' } = state.waiting;
+  throw refuse(`is waiting to start: ${waitingTexts[reason] ?? reason}`);
 }
+
+/** Reasons to wait of which more is said than their name. */
+const waitingTexts: Readonly<Record<string, string>> = {
+  ErrImagePull: "image can't be pulled",
+  ImagePullBackOff: 'trying and failing to pull image',
+};

@@ -37,31 +37,25 @@ export async function describeNodeStats({ cri, nodeName, node, volumesOf, nowMs 
   return { node: { nodeName, ...describeNode(node, new Date(nowMs).toISOString()) }, pods: await Promise.all(pods) };
 }
 
+/** What is undefined in an answer does not show in its JSON. */
 function describeNode({ usage, signals }: StatsInput['node'], time: string): object {
   const fsOf = (bytes: Observation | undefined, inodes: Observation | undefined) => ({
     time,
-    ...(bytes
-      ? { availableBytes: bytes.available, capacityBytes: bytes.capacity, usedBytes: bytes.capacity - bytes.available }
-      : {}),
-    ...(inodes
-      ? { inodesFree: inodes.available, inodes: inodes.capacity, inodesUsed: inodes.capacity - inodes.available }
-      : {}),
+    availableBytes: bytes?.available,
+    capacityBytes: bytes?.capacity,
+    usedBytes: bytes && bytes.capacity - bytes.available,
+    inodesFree: inodes?.available,
+    inodes: inodes?.capacity,
+    inodesUsed: inodes && inodes.capacity - inodes.available,
   });
   const pids = signals['pid.available'];
+  const availableBytes = signals['memory.available']?.available;
   return {
-    ...(usage
-      ? {
-          cpu: { time, usageCoreNanoSeconds: Math.round(usage.cpuSeconds * 1e9) },
-          memory: {
-            time,
-            availableBytes: signals['memory.available']?.available,
-            workingSetBytes: usage.workingSetBytes,
-          },
-        }
-      : {}),
+    cpu: usage && { time, usageCoreNanoSeconds: Math.round(usage.cpuSeconds * 1e9) },
+    memory: usage && { time, availableBytes, workingSetBytes: usage.workingSetBytes },
     fs: fsOf(signals['nodefs.available'], signals['nodefs.inodesFree']),
     runtime: { imageFs: fsOf(signals['imagefs.available'], signals['imagefs.inodesFree']) },
-    ...(pids ? { rlimit: { time, maxpid: pids.capacity, curproc: pids.capacity - pids.available } } : {}),
+    rlimit: pids && { time, maxpid: pids.capacity, curproc: pids.capacity - pids.available },
   };
 }
 
@@ -81,63 +75,55 @@ function describePod({ attributes, linux }: PodSandboxStats): object {
   const network = linux?.network;
   return {
     podRef: { name, namespace, uid },
-    ...cpuOf(linux?.cpu ?? null),
-    ...memoryOf(linux?.memory ?? null),
-    ...(network
+    cpu: cpuOf(linux?.cpu),
+    memory: memoryOf(linux?.memory),
+    network: network
       ? {
-          network: {
-            time: timeOf(network.timestamp),
-            ...(network.default_interface ? interfaceOf(network.default_interface) : {}),
-            interfaces: network.interfaces.map(interfaceOf),
-          },
+          time: timeOf(network.timestamp),
+          ...(network.default_interface ? interfaceOf(network.default_interface) : {}),
+          interfaces: network.interfaces.map(interfaceOf),
         }
-      : {}),
+      : undefined,
     process_stats: { process_count: numberOf(linux?.process?.process_count ?? null) ?? 0 },
     containers: (linux?.containers ?? []).map((c) => ({
       name: c.attributes?.metadata?.name ?? '',
-      ...cpuOf(c.cpu),
-      ...memoryOf(c.memory),
-      ...rootfsOf(c.writable_layer),
+      cpu: cpuOf(c.cpu),
+      memory: memoryOf(c.memory),
+      rootfs: rootfsOf(c.writable_layer),
     })),
   };
 }
 
-const cpuOf = (cpu: CpuUsage | null) =>
+const cpuOf = (cpu: CpuUsage | null | undefined) =>
   cpu
     ? {
-        cpu: {
-          time: timeOf(cpu.timestamp),
-          usageNanoCores: numberOf(cpu.usage_nano_cores),
-          usageCoreNanoSeconds: numberOf(cpu.usage_core_nano_seconds),
-        },
+        time: timeOf(cpu.timestamp),
+        usageNanoCores: numberOf(cpu.usage_nano_cores),
+        usageCoreNanoSeconds: numberOf(cpu.usage_core_nano_seconds),
       }
-    : {};
+    : undefined;
 
-const memoryOf = (memory: MemoryUsage | null) =>
+const memoryOf = (memory: MemoryUsage | null | undefined) =>
   memory
     ? {
-        memory: {
-          time: timeOf(memory.timestamp),
-          availableBytes: numberOf(memory.available_bytes),
-          usageBytes: numberOf(memory.usage_bytes),
-          workingSetBytes: numberOf(memory.working_set_bytes),
-          rssBytes: numberOf(memory.rss_bytes),
-          pageFaults: numberOf(memory.page_faults),
-          majorPageFaults: numberOf(memory.major_page_faults),
-        },
+        time: timeOf(memory.timestamp),
+        availableBytes: numberOf(memory.available_bytes),
+        usageBytes: numberOf(memory.usage_bytes),
+        workingSetBytes: numberOf(memory.working_set_bytes),
+        rssBytes: numberOf(memory.rss_bytes),
+        pageFaults: numberOf(memory.page_faults),
+        majorPageFaults: numberOf(memory.major_page_faults),
       }
-    : {};
+    : undefined;
 
 const rootfsOf = (layer: FilesystemUsage | null) =>
   layer
     ? {
-        rootfs: {
-          time: timeOf(layer.timestamp),
-          usedBytes: numberOf(layer.used_bytes),
-          inodesUsed: numberOf(layer.inodes_used),
-        },
+        time: timeOf(layer.timestamp),
+        usedBytes: numberOf(layer.used_bytes),
+        inodesUsed: numberOf(layer.inodes_used),
       }
-    : {};
+    : undefined;
 
 const interfaceOf = (i: NetworkInterfaceUsage) => ({
   name: i.name,

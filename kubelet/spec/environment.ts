@@ -26,8 +26,6 @@ export interface EnvironmentSources {
 /** A container cannot be configured: its text becomes the message of CreateContainerConfigError. */
 export class ContainerConfigError extends Error {}
 
-const decodeBase64 = (text: string) => Buffer.from(text, 'base64');
-
 /** The variables in order. Throws ContainerConfigError for a source that is missing and not optional. */
 export async function buildEnvironment(
   pod: Pod,
@@ -58,18 +56,24 @@ type Put = (name: string, value: string) => void;
 
 async function addEnvFrom(container: Container, sources: EnvironmentSources, put: Put): Promise<void> {
   for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
-    if (configMapRef) {
-      const found = await sources.configMap(configMapRef.name ?? '');
-      if (!found && !configMapRef.optional)
-        throw new ContainerConfigError(`configmap "${configMapRef.name}" not found`);
-      for (const [key, value] of Object.entries(found?.data ?? {})) put(prefix + key, value);
-    }
-    if (secretRef) {
-      const found = await sources.secret(secretRef.name ?? '');
-      if (!found && !secretRef.optional) throw new ContainerConfigError(`secret "${secretRef.name}" not found`);
-      for (const [key, value] of Object.entries(found?.data ?? {})) put(prefix + key, decodeBase64(value).toString());
-    }
+    const found = {
+      ...(configMapRef && (await readTexts('ConfigMap', configMapRef, sources))),
+      ...(secretRef && (await readTexts('Secret', secretRef, sources))),
+    };
+    for (const [key, value] of Object.entries(found)) put(prefix + key, value);
   }
+}
+
+type Kind = 'ConfigMap' | 'Secret';
+type Ref = { name?: string | undefined; optional?: boolean | undefined };
+
+/** What an object holds, as texts; nothing where there is none and it may be missing. */
+async function readTexts(kind: Kind, { name = '', optional }: Ref, sources: EnvironmentSources) {
+  const found = await (kind === 'Secret' ? sources.secret(name) : sources.configMap(name));
+  if (!found && !optional) throw new ContainerConfigError(`${kind.toLowerCase()} "${name}" not found`);
+  const data = found?.data ?? {};
+  if (kind === 'ConfigMap') return data;
+  return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, 'base64').toString()]));
 }
 
 async function resolveSource(
@@ -78,7 +82,11 @@ async function resolveSource(
   source: EnvVarSource,
   sources: EnvironmentSources,
 ): Promise<string | undefined> {
-  const { namespace = '' } = pod.metadata;
+  const textOf = async (kind: Kind, { key, ...ref }: Ref & { key: string }) => {
+    const text = (await readTexts(kind, ref, sources))[key];
+    if (text !== undefined || ref.optional) return text;
+    throw new ContainerConfigError(`couldn't find key ${key} in ${kind} ${pod.metadata.namespace}/${ref.name ?? ''}`);
+  };
   if (source.fieldRef) return podField(pod, source.fieldRef.fieldPath, sources.addresses);
   if (source.resourceFieldRef) {
     const of = source.resourceFieldRef.containerName;
@@ -86,27 +94,8 @@ async function resolveSource(
     if (!target) throw new ContainerConfigError(`container ${of} not found`);
     return resourceField(pod, target, { selector: source.resourceFieldRef, allocatable: sources.allocatable });
   }
-  if (source.configMapKeyRef) {
-    const { name = '', key, optional } = source.configMapKeyRef;
-    const found = await sources.configMap(name);
-    if (!found && !optional) throw new ContainerConfigError(`configmap "${name}" not found`);
-    const value = found?.data?.[key];
-    if (value === undefined && !optional) {
-      throw new ContainerConfigError(`couldn't find key ${key} in ConfigMap ${namespace}/${name}`);
-    }
-    return value;
-  }
-  if (source.secretKeyRef) {
-    const { name = '', key, optional } = source.secretKeyRef;
-    const found = await sources.secret(name);
-    if (!found && !optional) throw new ContainerConfigError(`secret "${name}" not found`);
-    const value = found?.data?.[key];
-    if (value === undefined) {
-      if (optional) return undefined;
-      throw new ContainerConfigError(`couldn't find key ${key} in Secret ${namespace}/${name}`);
-    }
-    return decodeBase64(value).toString();
-  }
+  if (source.configMapKeyRef) return textOf('ConfigMap', source.configMapKeyRef);
+  if (source.secretKeyRef) return textOf('Secret', source.secretKeyRef);
   if (source.fileKeyRef) {
     const { volumeName, path, key, optional } = source.fileKeyRef;
     const volume = sources.volumes.get(volumeName)?.path;

@@ -21,37 +21,27 @@ function formatMap(map: Readonly<Record<string, string>> | undefined): string {
     .join('\n');
 }
 
+const fields: Readonly<Record<string, (pod: Pod, addresses: PodAddresses) => string | undefined>> = {
+  'metadata.name': ({ metadata }) => metadata.name,
+  'metadata.namespace': ({ metadata }) => metadata.namespace,
+  'metadata.uid': ({ metadata }) => metadata.uid,
+  'metadata.labels': ({ metadata }) => formatMap(metadata.labels),
+  'metadata.annotations': ({ metadata }) => formatMap(metadata.annotations),
+  'spec.nodeName': ({ spec }) => spec.nodeName,
+  'spec.serviceAccountName': ({ spec }) => spec.serviceAccountName,
+  'status.hostIP': (_, { hostIps }) => hostIps[0],
+  'status.hostIPs': (_, { hostIps }) => hostIps.join(','),
+  'status.podIP': (_, { podIps }) => podIps[0],
+  'status.podIPs': (_, { podIps }) => podIps.join(','),
+};
+
 /** The value of a field path. Throws for a path that is not supported. */
 export function podField(pod: Pod, path: string, addresses: PodAddresses): string {
-  const { metadata, spec } = pod;
+  const { labels, annotations } = pod.metadata;
   const [, map, key] = /^(metadata\.(?:labels|annotations))\['(.+)'\]$/.exec(path) ?? [];
-  if (map && key) return (map === 'metadata.labels' ? metadata.labels : metadata.annotations)?.[key] ?? '';
-  switch (path) {
-    case 'metadata.name':
-      return metadata.name ?? '';
-    case 'metadata.namespace':
-      return metadata.namespace ?? '';
-    case 'metadata.uid':
-      return metadata.uid ?? '';
-    case 'metadata.labels':
-      return formatMap(metadata.labels);
-    case 'metadata.annotations':
-      return formatMap(metadata.annotations);
-    case 'spec.nodeName':
-      return spec.nodeName ?? '';
-    case 'spec.serviceAccountName':
-      return spec.serviceAccountName ?? '';
-    case 'status.hostIP':
-      return addresses.hostIps[0] ?? '';
-    case 'status.hostIPs':
-      return addresses.hostIps.join(',');
-    case 'status.podIP':
-      return addresses.podIps[0] ?? '';
-    case 'status.podIPs':
-      return addresses.podIps.join(',');
-    default:
-      throw new Error(`unsupported fieldPath: ${path}`);
-  }
+  if (map && key) return (map === 'metadata.labels' ? labels : annotations)?.[key] ?? '';
+  if (!Object.hasOwn(fields, path)) throw new Error(`unsupported fieldPath: ${path}`);
+  return fields[path]!(pod, addresses) ?? '';
 }
 
 /**

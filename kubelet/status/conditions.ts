@@ -46,7 +46,14 @@ export const isKubeletCondition = ({ type, reason }: PodCondition) =>
   own.has(type) || (type === 'DisruptionTarget' && reason === 'TerminationByKubelet');
 
 const yes: Verdict = { status: 'True' };
-const list = (names: readonly string[]) => `[${names.join(' ')}]`;
+
+/** `lacking`: containers of which nothing is said, and those that are not what the word says. */
+function verdictOn(reason: string, word: string, lacking: { unknown: string[]; others: string[] }): Verdict {
+  const parts = Object.entries({ unknown: lacking.unknown, [word]: lacking.others })
+    .filter(([, names]) => names.length > 0)
+    .map(([status, names]) => `containers with ${status} status: [${names.join(' ')}]`);
+  return parts.length === 0 ? yes : { status: 'False', reason, message: parts.join(', ') };
+}
 
 export function computeConditions(pod: Pod, input: ConditionInput): PodCondition[] {
   const containersReady = judgeContainersReady(pod, input);
@@ -107,10 +114,7 @@ function judgeContainersReady(pod: Pod, { phase, statuses }: ConditionInput): Ve
   }
   if (phase === 'Succeeded' && unknown.length === 0) return { status: 'False', reason: 'PodCompleted' };
   if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' };
-  const parts = [];
-  if (unknown.length > 0) parts.push(`containers with unknown status: ${list(unknown)}`);
-  if (unready.length > 0) parts.push(`containers with unready status: ${list(unready)}`);
-  return parts.length === 0 ? yes : { status: 'False', reason: 'ContainersNotReady', message: parts.join(', ') };
+  return verdictOn('ContainersNotReady', 'unready', { unknown, others: unready });
 }
 
 function judgeReady(pod: Pod, containersReady: Verdict, known: readonly PodCondition[]): Verdict {
@@ -143,8 +147,5 @@ function judgeInitialized(pod: Pod, { phase, statuses }: ConditionInput): Verdic
     return status?.state?.running || status?.state?.terminated;
   });
   if (begun) return yes;
-  const parts = [];
-  if (unknown.length > 0) parts.push(`containers with unknown status: ${list(unknown)}`);
-  if (incomplete.length > 0) parts.push(`containers with incomplete status: ${list(incomplete)}`);
-  return parts.length === 0 ? yes : { status: 'False', reason: 'ContainersNotInitialized', message: parts.join(', ') };
+  return verdictOn('ContainersNotInitialized', 'incomplete', { unknown, others: incomplete });
 }

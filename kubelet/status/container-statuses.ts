@@ -199,25 +199,19 @@ function describeRunning(
   latest: RuntimeContainer,
   inForce: ResourceRequirements | undefined,
 ): Partial<ContainerStatus> {
+  if (hasExited(latest)) return {};
   const { requests, limits } = inForce ?? container.resources ?? {};
-  const allocated = container.resources?.requests;
+  const allocatedResources = container.resources?.requests;
   const user = latest.user?.linux;
+  const linux = user && {
+    uid: Number(user.uid),
+    gid: Number(user.gid),
+    supplementalGroups: user.supplemental_groups.map(Number),
+  };
   return {
-    ...(allocated && !hasExited(latest) ? { allocatedResources: allocated } : {}),
-    ...(!hasExited(latest) && (requests || limits)
-      ? { resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) } }
-      : {}),
-    ...(user && !hasExited(latest)
-      ? {
-          user: {
-            linux: {
-              uid: Number(user.uid),
-              gid: Number(user.gid),
-              supplementalGroups: user.supplemental_groups.map(Number),
-            },
-          },
-        }
-      : {}),
+    ...(allocatedResources ? { allocatedResources } : {}),
+    ...(requests || limits ? { resources: { ...(limits ? { limits } : {}), ...(requests ? { requests } : {}) } } : {}),
+    ...(linux ? { user: { linux } } : {}),
   };
 }
 

@@ -17,14 +17,15 @@ export interface PhaseInput {
   wasInitialized: boolean;
 }
 
+/** Containers, by what is said of them. */
 interface Counts {
   running: number;
+  /** They have not begun, or nobody knows. */
   waiting: number;
   stopped: number;
   /** Of those stopped, the ones that are started again. */
   restarting: number;
   succeeded: number;
-  unknown: number;
 }
 
 export function computePhase(pod: Pod, { statuses, isTerminal, wasInitialized }: PhaseInput): PodPhase {
@@ -35,8 +36,6 @@ export function computePhase(pod: Pod, { statuses, isTerminal, wasInitialized }:
   const counts = countContainers(pod, byName);
   if (init.pending > 0 || (sidecars.pending > 0 && !wasInitialized)) return 'Pending';
   if (sidecars.waiting + counts.waiting > 0) return 'Pending';
-  const unknown = sidecars.unknown + counts.unknown;
-  if (unknown > 0) return 'Pending';
   if (sidecars.running + counts.running > 0) return 'Running';
   if (counts.stopped === 0) return 'Pending';
   if (!isTerminal && counts.restarting > 0) return 'Running';
@@ -58,11 +57,14 @@ function countInit(pod: Pod, byName: Map<string, ContainerStatus>): { pending: n
   return out;
 }
 
-function countSidecars(pod: Pod, byName: Map<string, ContainerStatus>): Counts & { pending: number } {
-  const out = { running: 0, waiting: 0, stopped: 0, restarting: 0, succeeded: 0, unknown: 0, pending: 0 };
+function countSidecars(
+  pod: Pod,
+  byName: Map<string, ContainerStatus>,
+): Pick<Counts, 'running' | 'waiting'> & { pending: number } {
+  const out = { running: 0, waiting: 0, pending: 0 };
   for (const container of initContainersOf(pod).filter(isSidecar)) {
     const status = byName.get(container.name);
-    if (!status?.state) out.unknown++;
+    if (!status?.state) out.waiting++;
     else if (status.state.running) {
       out.running++;
       if (!status.started) out.pending++;
@@ -76,7 +78,7 @@ function countSidecars(pod: Pod, byName: Map<string, ContainerStatus>): Counts &
 }
 
 function countContainers(pod: Pod, byName: Map<string, ContainerStatus>): Counts {
-  const out = { running: 0, waiting: 0, stopped: 0, restarting: 0, succeeded: 0, unknown: 0 };
+  const out = { running: 0, waiting: 0, stopped: 0, restarting: 0, succeeded: 0 };
   for (const container of containersOf(pod)) {
     const status = byName.get(container.name);
     const { state, lastState } = status ?? {};
@@ -86,8 +88,7 @@ function countContainers(pod: Pod, byName: Map<string, ContainerStatus>): Counts
       out.stopped++;
       if (state?.terminated?.exitCode === 0) out.succeeded++;
       if (restarts(pod, container, ended)) out.restarting++;
-    } else if (state?.waiting) out.waiting++;
-    else out.unknown++;
+    } else out.waiting++;
   }
   return out;
 }

@@ -5,6 +5,7 @@
 // the thread pool each would take half a millisecond. A volume of many files lets others have their turn.
 //
 //   ca.crt -> ..data/ca.crt     ..data -> ..2026_01_01_00_00_00.123     ..2026_01_01_00_00_00.123/ca.crt
+
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
@@ -22,6 +23,7 @@ import {
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ifThereSync } from '../../host/if-there.ts';
 
 export interface VolumeFile {
   data: Buffer;
@@ -52,8 +54,8 @@ async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T> {
 /** Makes `dir` hold exactly these files. Answers whether anything changed. */
 export async function writeAtomically(dir: string, files: VolumeFiles, options: WriteOptions): Promise<boolean> {
   mkdirSync(dir, { recursive: true });
-  const current = readLinkOrNull(join(dir, dataLink));
-  if (current !== null && (await hasSameFiles(join(dir, current), files))) {
+  const current = ifThereSync(() => readlinkSync(join(dir, dataLink)));
+  if (current !== undefined && (await hasSameFiles(join(dir, current), files))) {
     // A writer that was killed may have left off here.
     await tidyFolder(dir, files, current);
     return false;
@@ -71,15 +73,6 @@ export async function writeAtomically(dir: string, files: VolumeFiles, options: 
 
 const topNames = (files: VolumeFiles) => new Set([...files.keys()].map((path) => path.split('/')[0]!));
 
-function readLinkOrNull(path: string): string | null {
-  try {
-    return readlinkSync(path);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw err;
-  }
-}
-
 async function hasSameFiles(dir: string, files: VolumeFiles): Promise<boolean> {
   const found = listFiles(dir, '');
   if (found.length !== files.size) return false;
@@ -95,14 +88,10 @@ async function hasSameFiles(dir: string, files: VolumeFiles): Promise<boolean> {
 
 function listFiles(root: string, below: string): string[] {
   const out: string[] = [];
-  try {
-    for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
-      const path = join(below, entry.name);
-      if (entry.isDirectory()) out.push(...listFiles(root, path));
-      else out.push(path);
-    }
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
+  for (const entry of ifThereSync(() => readdirSync(join(root, below), { withFileTypes: true })) ?? []) {
+    const path = join(below, entry.name);
+    if (entry.isDirectory()) out.push(...listFiles(root, path));
+    else out.push(path);
   }
   return out;
 }

@@ -1,6 +1,8 @@
 // emptyDir: a folder that lives as long as the pod, on disk or in memory.
 // https://kubernetes.io/docs/concepts/storage/volumes/#emptydir
+
 import { chmod, chown, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { ifThere } from '../../host/if-there.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
 import { podResources } from '../spec/sandbox-config.ts';
 import type { VolumeContext, VolumePlugin } from './plugin.ts';
@@ -8,8 +10,6 @@ import type { VolumeContext, VolumePlugin } from './plugin.ts';
 export const emptyDirPlugin: VolumePlugin = {
   name: 'kubernetes.io~empty-dir',
   handles: ({ volume }) => volume.emptyDir !== undefined,
-  isLive: false,
-  isReadOnly: false,
   async setUp(context) {
     const { volume, diskDir, fsGroup, mounts } = context;
     const { medium = '' } = volume.emptyDir!;
@@ -22,7 +22,7 @@ export const emptyDirPlugin: VolumePlugin = {
       // The root of a tmpfs is sticky.
       const sticky = (mode | 0o1000).toString(8);
       await mounts.tmpfs(diskDir, `mode=${sticky}${owner}${size > 0 ? `,size=${size}` : ''}`);
-    } else if (!(await exists(diskDir))) await makeFolder(diskDir, mode, fsGroup);
+    } else if (!(await ifThere(stat(diskDir)))) await makeFolder(diskDir, mode, fsGroup);
     return diskDir;
   },
 };
@@ -52,14 +52,4 @@ async function makeFolder(dir: string, mode: number, group: number | undefined):
   if (group !== undefined) await chown(next, 0, group);
   await chmod(next, mode);
   await rename(next, dir);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw err;
-  }
 }

@@ -1,7 +1,9 @@
 // hostPath: a path of the node, checked or made as its type says.
 // https://kubernetes.io/docs/concepts/storage/volumes/#hostpath
+
 import type { Stats } from 'node:fs';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { ifThere } from '../../host/if-there.ts';
 import { sourceOf, type VolumePlugin } from './plugin.ts';
 
 const checks: Record<string, { holds(stats: Stats): boolean; what: string }> = {
@@ -15,11 +17,9 @@ const checks: Record<string, { holds(stats: Stats): boolean; what: string }> = {
 export const hostPathPlugin: VolumePlugin = {
   name: 'kubernetes.io~host-path',
   handles: (ref) => sourceOf(ref).hostPath !== undefined,
-  isLive: false,
-  isReadOnly: false,
   async setUp(context) {
     const { path, type = '' } = sourceOf(context).hostPath!;
-    const found = await statOrNull(path);
+    const found = await ifThere(stat(path), 'ENOTDIR');
     if (type === 'DirectoryOrCreate' && !found) await mkdir(path, { recursive: true, mode: 0o755 });
     else if (type === 'FileOrCreate' && !found) await writeFile(path, '', { mode: 0o644, flag: 'a' });
     else {
@@ -30,13 +30,3 @@ export const hostPathPlugin: VolumePlugin = {
     return path;
   },
 };
-
-async function statOrNull(path: string): Promise<Stats | null> {
-  try {
-    return await stat(path);
-  } catch (err) {
-    const { code } = err as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
-    throw err;
-  }
-}

@@ -1,6 +1,8 @@
 // local: a folder, mounted disk or block device of this node as a persistent volume; a folder is bound into the pod's.
 // https://kubernetes.io/docs/concepts/storage/volumes/#local
+
 import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { ifThere } from '../../host/if-there.ts';
 import type { Mounts } from '../../host/mounts.ts';
 import { setGroup } from './ownership.ts';
 import { isBlock, type VolumePlugin } from './plugin.ts';
@@ -9,9 +11,7 @@ import { fileSystemUse } from './volume-use.ts';
 export const createLocalPlugin = (mounts: Mounts): VolumePlugin => ({
   name: 'kubernetes.io~local-volume',
   handles: ({ pv }) => pv?.spec.local !== undefined,
-  isLive: false,
   hasDevices: true,
-  isReadOnly: false,
   async setUp(context) {
     const { pv, pod, diskDir, fsGroup, isReadOnly } = context;
     const { path } = pv!.spec.local!;
@@ -35,9 +35,5 @@ export const createLocalPlugin = (mounts: Mounts): VolumePlugin => ({
 /** Unmounts a folder and removes it, which was empty before. Never what it holds. */
 export async function unmountAndRemove(mounts: Mounts, dir: string): Promise<void> {
   await mounts.unmount(dir);
-  try {
-    await rmdir(dir);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
-  }
+  await ifThere(rmdir(dir));
 }

@@ -11,8 +11,6 @@ const mountHelpers = ['/sbin/mount.nfs', '/usr/sbin/mount.nfs'];
 export const createNfsPlugin = (mounts: Mounts): VolumePlugin => ({
   name: 'kubernetes.io~nfs',
   handles: (ref) => sourceOf(ref).nfs !== undefined,
-  isLive: false,
-  isReadOnly: false,
   async setUp(context) {
     const { server, path } = sourceOf(context).nfs!;
     if (!(await anyExists(mountHelpers))) {

@@ -3,9 +3,11 @@
 // path: each file is opened without following links, and changed through its descriptor. Upstream:
 // pkg/volume/volume_linux.go.
 // https://kubernetes.io/docs/tasks/configure-pod-container/security-context/#configure-volume-permission-and-ownership-change-policy-for-pods
+
 import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ifThere } from '../../host/if-there.ts';
 
 export interface GroupWish {
   group: number;
@@ -37,7 +39,7 @@ async function walk(at: FileHandle, group: number): Promise<void> {
   const stats = await at.stat();
   if (stats.isDirectory()) {
     for (const name of await readdir(self)) {
-      const child = await openChild(join(self, name));
+      const child = await ifThere(open(join(self, name), noLink));
       if (!child) continue;
       try {
         await walk(child, group);
@@ -51,14 +53,4 @@ async function walk(at: FileHandle, group: number): Promise<void> {
   const wanted = stats.mode | (stats.isDirectory() ? folderBits : readWrite);
   // A change of owner takes these bits away.
   if (wanted !== stats.mode || stats.gid !== group) await chmod(self, wanted & 0o7777);
-}
-
-/** Undefined for what is gone by now. */
-async function openChild(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, noLink);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw err;
-  }
 }

@@ -67,11 +67,11 @@ export interface VolumePlugin {
   name: string;
   handles(ref: VolumeRef): boolean;
   /** Whether its content follows changes while the pod runs: setUp is then called again on every change. */
-  isLive: boolean;
+  isLive?: boolean;
   /** Whether it can also make volumes ready as devices, whose path is the answer of setUp then. */
   hasDevices?: boolean;
   /** Whether containers may only read it, whatever they ask for: its content is the API's. */
-  isReadOnly: boolean;
+  isReadOnly?: boolean;
   /**
    * Makes the volume ready and answers its path on the node. Idempotent. Throws with a text for the
    * FailedMount event.

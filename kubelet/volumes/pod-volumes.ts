@@ -2,11 +2,13 @@
 // after it. Where they lie follows upstream's layout below the kubelet's root. What outlives the pod
 // is unmounted by its plugin, from what lies on disk; the rest is removed, and never while anything
 // is mounted in it. Upstream: pkg/kubelet/volumemanager.
+
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Node } from '../../api/core/node.ts';
 import type { Volume } from '../../api/core/pod/volume.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { ifThere } from '../../host/if-there.ts';
 import type { Mounts } from '../../host/mounts.ts';
 import { removeTree } from '../../host/remove-tree.ts';
 import type { Clock } from '../../machinery/clock.ts';
@@ -242,20 +244,11 @@ export async function removePodFolders({ podsDir, memoryDir, mounts, plugins }: 
   for (const { name, tearDown } of plugins) {
     if (!tearDown) continue;
     const dir = join(podDir, 'volumes', name);
-    for (const volume of await listFolder(dir)) await tearDown(join(dir, volume));
+    for (const volume of (await ifThere(readdir(dir))) ?? []) await tearDown(join(dir, volume));
   }
   await mounts.unmountBelow(podDir);
   await removeTree(join(memoryDir, uid));
   await mounts.removeTree(podDir);
-}
-
-async function listFolder(dir: string): Promise<string[]> {
-  try {
-    return await readdir(dir);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw err;
-  }
 }
 
 /** Uids of pods that have folders here. */

@@ -1,26 +1,18 @@
 // projected: several sources in one folder: ConfigMaps, Secrets, facts about the pod and tokens of its service account.
 // https://kubernetes.io/docs/concepts/storage/projected-volumes/
-import { chmodSync } from 'node:fs';
+
 import type { VolumeProjection } from '../../api/core/pod/file-volumes.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { type VolumeFile, writeAtomically } from './atomic-writer.ts';
-import type { VolumeContext, VolumePlugin } from './plugin.ts';
+import type { VolumeFile } from './atomic-writer.ts';
+import { filesPlugin } from './files-plugin.ts';
+import type { VolumeContext } from './plugin.ts';
 import { configMapFiles, downwardFiles, secretFiles } from './volume-files.ts';
 
-export const projectedPlugin: VolumePlugin = {
-  name: 'kubernetes.io~projected',
-  handles: ({ volume }) => volume.projected !== undefined,
-  isLive: true,
-  isReadOnly: true,
-  async setUp(context) {
-    const { sources, defaultMode = 0o644 } = context.volume.projected!;
-    const parts = await Promise.all((sources ?? []).map((source) => projectSource(context, source, defaultMode)));
-    const files = new Map(parts.flatMap((part) => [...part]));
-    await writeAtomically(context.memoryDir, files, { fsGroup: context.fsGroup, nowMs: context.nowMs() });
-    chmodSync(context.memoryDir, 0o1777);
-    return context.memoryDir;
-  },
-};
+export const projectedPlugin = filesPlugin('projected', 'projected', async (context, source) => {
+  const { sources = [], defaultMode = 0o644 } = source;
+  const parts = await Promise.all(sources.map((one) => projectSource(context, one, defaultMode)));
+  return new Map(parts.flatMap((part) => [...part]));
+});
 
 /** Of a token that belongs to the pod's user or group: nobody else in the pod may read it. */
 const tokenMode = 0o600;

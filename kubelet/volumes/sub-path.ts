@@ -2,10 +2,12 @@
 // so a path is never trusted twice: it is opened part by part without following links, and what is
 // open is bound to a place of ours, which is what the container then mounts. Upstream:
 // pkg/volume/util/subpath.
+
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readFile, realpath, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { ifThere } from '../../host/if-there.ts';
 import { parseMountPoints } from '../../host/mounts.ts';
 import { ContainerConfigError } from '../spec/environment.ts';
 
@@ -83,21 +85,14 @@ export async function openSubPath(volume: string, below: string): Promise<FileHa
 
 /** Where a path leads, as far as it exists; the rest as it is. */
 async function followLinks(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
-    return join(await followLinks(dirname(path)), path.slice(dirname(path).length));
-  }
+  const real = await ifThere(realpath(path));
+  return real ?? join(await followLinks(dirname(path)), path.slice(dirname(path).length));
 }
 
 async function openOrMake(dir: FileHandle, name: string, mode: number): Promise<FileHandle> {
   const path = join(pathOf(dir), name);
-  try {
-    return await open(path, noLink);
-  } catch (err) {
-    if ((err as NodeJS.ErrnoException).code !== 'ENOENT') throw err;
-  }
+  const there = await ifThere(open(path, noLink));
+  if (there) return there;
   await mkdir(path);
   const made = await open(path, noLink | constants.O_DIRECTORY);
   // As open as the volume itself, whatever the umask.

@@ -1,13 +1,15 @@
 // Pulling an image: resolve the name, choose the platform, fetch and check config and layers, unpack, record. Blobs are
 // fetched into files named by digest, and resumed where a pull before stopped.
+
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { ifThere } from '../../../host/if-there.ts';
 import { KeyedLock } from '../../../machinery/keyed-lock.ts';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
 import { RpcError } from '../../../proto/unary-server.ts';
-import { describeError, invalidArgument, isMissingFile, notFound, unavailable } from '../errors.ts';
+import { describeError, invalidArgument, notFound, unavailable } from '../errors.ts';
 import { watchRoom } from './disk-room.ts';
 import {
   type Descriptor,
@@ -259,11 +261,4 @@ async function fetchBlob(
   throw new Error(`blob is ${actual}, not ${digest}`);
 }
 
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (err) {
-    if (isMissingFile(err)) return 0;
-    throw err;
-  }
-}
+const sizeOf = async (path: string) => (await ifThere(stat(path)))?.size ?? 0;

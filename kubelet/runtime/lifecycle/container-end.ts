@@ -1,7 +1,8 @@
 // The end of a container: asking for it, noticing it, and freeing what the running container held.
+
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { isMissingFile } from '../errors.ts';
+import { ifThereSync } from '../../../host/if-there.ts';
 import { conmonPaths } from '../process/conmon.ts';
 import { signalProcess } from '../process/identity.ts';
 import type { Runtime } from '../runtime.ts';
@@ -19,15 +20,11 @@ const killed = 137;
 /** What a lost exit counts as: the process is gone and nobody saw how. */
 const unknownExitCode = 255;
 
-/** What conmon wrote about the end of a process, or null when it has not (yet). */
-function readExitReport(path: string): ExitReport | null {
-  try {
-    const exitCode = Number.parseInt(readFileSync(path, 'utf8'), 10);
-    return Number.isNaN(exitCode) ? null : { exitCode, atNs: String(statSync(path, { bigint: true }).mtimeNs) };
-  } catch (err) {
-    if (isMissingFile(err)) return null;
-    throw err;
-  }
+/** What conmon wrote about the end of a process, or undefined when it has not (yet). */
+function readExitReport(path: string): ExitReport | undefined {
+  const exitCode = Number.parseInt(ifThereSync(() => readFileSync(path, 'utf8')) ?? '', 10);
+  const stats = Number.isNaN(exitCode) ? undefined : ifThereSync(() => statSync(path, { bigint: true }));
+  return stats && { exitCode, atNs: String(stats.mtimeNs) };
 }
 
 /**

@@ -1,5 +1,6 @@
 // What a container's spec needs from the node before it can be built: who the user is in the image, where its mounts
 // come from, what its devices are, which seccomp profile applies.
+
 import {
   closeSync,
   constants,
@@ -16,8 +17,9 @@ import {
   statSync,
 } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
+import { ifThereSync } from '../../../host/if-there.ts';
 import type { ContainerConfig, Device, Mount } from '../../../proto/cri.gen.ts';
-import { invalidArgument, isMissingFile } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
 import type { ImageConfig } from '../image/image-config.ts';
 import type { ResolvedMount } from '../spec/mount.ts';
 import { checkMount } from '../spec/mount.ts';
@@ -40,7 +42,7 @@ export function resolveInRoot(root: string, path: string): string {
       continue;
     }
     const target = readLink(join(root, ...done, part));
-    if (target === null) {
+    if (target === undefined) {
       done.push(part);
       continue;
     }
@@ -51,14 +53,9 @@ export function resolveInRoot(root: string, path: string): string {
   return join(root, ...done);
 }
 
-function readLink(path: string): string | null {
-  try {
-    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;
-  } catch (err) {
-    if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENOTDIR') return null;
-    throw err;
-  }
-}
+/** Undefined for what is no link. */
+const readLink = (path: string) =>
+  ifThereSync(() => (lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined), 'ENOTDIR');
 
 const maxUserFileBytes = 4 << 20;
 
@@ -67,13 +64,9 @@ const maxUserFileBytes = 4 << 20;
  * device fill our memory.
  */
 export function readInRoot(root: string, path: string): string {
-  let fd: number;
-  try {
-    fd = openSync(resolveInRoot(root, path), constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-  } catch (err) {
-    if (isMissingFile(err) || (err as NodeJS.ErrnoException).code === 'ENOTDIR') return '';
-    throw err;
-  }
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+  const fd = ifThereSync(() => openSync(resolveInRoot(root, path), flags), 'ENOTDIR');
+  if (fd === undefined) return '';
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile() || stats.size > maxUserFileBytes) throw new Error(`${path} of the image is not a usable file`);
@@ -120,13 +113,10 @@ export function resolveMounts(mounts: readonly Mount[]): ResolvedMount[] {
 function resolveMount(wanted: Mount): ResolvedMount {
   const problem = checkMount(wanted);
   if (problem) throw invalidArgument(problem);
-  try {
-    return { wanted, source: realpathSync(wanted.host_path) };
-  } catch (err) {
-    if (!isMissingFile(err)) throw err;
-    mkdirSync(wanted.host_path, { recursive: true });
-    return { wanted, source: realpathSync(wanted.host_path) };
-  }
+  const find = () => realpathSync(wanted.host_path);
+  const there = ifThereSync(find);
+  if (there === undefined) mkdirSync(wanted.host_path, { recursive: true });
+  return { wanted, source: there ?? find() };
 }
 
 const deviceType = (stats: Stats): OciDevice['type'] | null =>

@@ -4,7 +4,6 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerConfig, Mount } from '../../../proto/cri.gen.ts';
-import { isMissingFile } from '../errors.ts';
 import { runCommand } from '../process/command.ts';
 import type { Runtime } from '../runtime.ts';
 import type { ResolvedMount } from '../spec/mount.ts';
@@ -37,19 +36,11 @@ export async function makeImageVolumes(
     giveToRoot(source, space?.ids);
     const inside = resolveInRoot(rootfsOf(rt, id), path);
     // With owners, modes and attributes, also of the folder itself.
-    if (isDirectory(inside)) await runCommand('cp', ['--archive', '--no-target-directory', '--', inside, source]);
+    if (statSync(inside, { throwIfNoEntry: false })?.isDirectory())
+      await runCommand('cp', ['--archive', '--no-target-directory', '--', inside, source]);
     out.push({ wanted: mountAt(path, source), source });
   }
   return out;
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (err) {
-    if (isMissingFile(err)) return false;
-    throw err;
-  }
 }
 
 const mountAt = (container_path: string, host_path: string): Mount => ({

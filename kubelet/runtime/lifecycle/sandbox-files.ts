@@ -1,7 +1,8 @@
 // /etc/hosts, /etc/hostname and /etc/resolv.conf of a sandbox, mounted into each of its containers.
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { ifThereSync } from '../../../host/if-there.ts';
 import type { DNSConfig, PodSandboxConfig } from '../../../proto/cri.gen.ts';
-import { isMissingFile } from '../errors.ts';
 import type { Runtime } from '../runtime.ts';
 import { usesNodeNamespace } from '../spec/sandbox.ts';
 import { idMappingsOf } from '../spec/user-namespace.ts';
@@ -45,11 +46,4 @@ export function writeSandboxFiles(rt: Runtime, id: string, config: PodSandboxCon
   put(files.resolvConf, config.dns_config ? renderResolvConf(config.dns_config) : readNodeFile('/etc/resolv.conf'));
 }
 
-function readNodeFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (err) {
-    if (isMissingFile(err)) return '';
-    throw err;
-  }
-}
+const readNodeFile = (path: string) => ifThereSync(() => readFileSync(path, 'utf8')) ?? '';

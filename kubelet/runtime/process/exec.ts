@@ -1,12 +1,13 @@
 // Commands in running containers, by the OCI runtime's own exec: it joins namespaces, cgroup and
 // seccomp filter, and ends with the command's exit code. Its own errors go to a log file, apart
 // from what the command writes.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type FSWatcher, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ifThereSync } from '../../../host/if-there.ts';
 import type { Clock } from '../../../machinery/clock.ts';
 import { watchFolder } from '../../../machinery/watch-folder.ts';
-import { isMissingFile } from '../errors.ts';
 import type { OciProcess, OciSpec } from '../spec/oci.ts';
 import { readProcessRef, signalProcess } from './identity.ts';
 import { commandEnv } from './launcher.ts';
@@ -53,14 +54,7 @@ export function prepareExec(oci: OciRuntime, execDir: string, request: ExecReque
   writeFileSync(processFile, JSON.stringify(process), { mode: 0o600 });
   const global = [`--root=${oci.root}`, `--log=${logFile}`, '--log-format=json'];
   const tty = request.tty ? ['--tty'] : [];
-  const read = (path: string) => {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (err) {
-      if (isMissingFile(err)) return '';
-      throw err;
-    }
-  };
+  const read = (path: string) => ifThereSync(() => readFileSync(path, 'utf8')) ?? '';
   return {
     dir,
     args: [...global, 'exec', `--process=${processFile}`, `--pid-file=${pidFile}`, ...tty, request.containerId],

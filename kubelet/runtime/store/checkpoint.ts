@@ -1,8 +1,10 @@
 // Records on disk: one JSON file each, replaced atomically, so that being killed at any moment leaves the old or the
 // new one. A record is written before the effect it announces, and removed when nothing of the thing runs any more.
+
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../../../host/atomic-file.ts';
+import { ifThereSync } from '../../../host/if-there.ts';
 import { removeTree } from '../../../host/remove-tree.ts';
 
 /** Raises when a field of a record changes meaning; `migrations` then says how older ones are read. */
@@ -22,19 +24,6 @@ function reviveBytes(_key: string, value: unknown): unknown {
   const bytes = value as { type?: unknown; data?: unknown } | null;
   const isBytes = typeof value === 'object' && bytes?.type === 'Buffer' && Array.isArray(bytes.data);
   return isBytes ? Buffer.from(bytes.data as number[]) : value;
-}
-
-function readIfExists(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (err) {
-    if (['ENOENT', 'ENOTDIR'].includes((err as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw err;
-  }
-}
-
-function writeCheckpoint(path: string, value: object): void {
-  replaceFile(path, JSON.stringify({ version: formatVersion, value }));
 }
 
 function parseCheckpoint<T>(path: string, text: string): T {
@@ -81,7 +70,7 @@ export class RecordStore<T extends { id: string }> {
     const outcome: LoadOutcome = { leftovers: [], unreadable: [] };
     for (const id of readdirSync(this.dir)) {
       const path = join(this.dir, id, 'record.json');
-      const text = readIfExists(path);
+      const text = ifThereSync(() => readFileSync(path, 'utf8'), 'ENOTDIR');
       if (text === undefined) {
         outcome.leftovers.push(id);
         continue;
@@ -133,7 +122,8 @@ export class RecordStore<T extends { id: string }> {
 
   save(record: T): void {
     mkdirSync(this.dirOf(record.id), { recursive: true, mode: 0o711 });
-    writeCheckpoint(join(this.dirOf(record.id), 'record.json'), record);
+    const text = JSON.stringify({ version: formatVersion, value: record });
+    replaceFile(join(this.dirOf(record.id), 'record.json'), text);
     this.#records.set(record.id, record);
   }
 

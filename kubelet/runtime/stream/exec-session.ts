@@ -1,10 +1,11 @@
 // An exec with streams: the OCI runtime's exec on pipes, or for a terminal below socat, which makes the pseudo-terminal
 // (see docs/adr/001-attach-and-pty.md).
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { isMissingFile } from '../errors.ts';
+import { ifThereSync } from '../../../host/if-there.ts';
 import { bundleDirOf } from '../lifecycle/paths.ts';
 import { runCommand } from '../process/command.ts';
 import { type PreparedExec, prepareExec, spawnExec, waitForExit } from '../process/exec.ts';
@@ -109,12 +110,8 @@ async function runOnTerminal(rt: ExecRuntime, exec: PreparedExec, streams: Comma
 const lostExitCode = 255;
 
 function readExitCode(path: string): number {
-  try {
-    return Number.parseInt(readFileSync(path, 'utf8'), 10);
-  } catch (err) {
-    if (isMissingFile(err)) return lostExitCode;
-    throw err;
-  }
+  const text = ifThereSync(() => readFileSync(path, 'utf8'));
+  return text === undefined ? lostExitCode : Number.parseInt(text, 10);
 }
 
 /**

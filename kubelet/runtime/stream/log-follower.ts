@@ -1,9 +1,7 @@
-// Follows a container's CRI log from its present end: what a container writes, as it writes it. conmon's log loses
-// nothing (a line without an end is marked as partial), so the original bytes can be put together again.
 import { closeSync, fstatSync, openSync, read } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { ifThereSync } from '../../../host/if-there.ts';
 import { watchFolder } from '../../../machinery/watch-folder.ts';
-import { isMissingFile } from '../errors.ts';
 
 export interface LogEntry {
   stream: 'stdout' | 'stderr';
@@ -80,8 +78,8 @@ export function followLog(path: string, take: (entry: LogEntry) => Promise<void>
   let failure: Error | null = null;
   let wake: () => void = () => undefined;
   const note = () => {
-    const next = openIfThere(path);
-    if (next === null) return;
+    const next = ifThereSync(() => openSync(path, 'r'));
+    if (next === undefined) return;
     const ino = fstatSync(next).ino;
     if (files.at(-1)?.ino === ino) return closeSync(next);
     if (files.length < maxWaitingFiles) return void files.push({ fd: next, ino });
@@ -149,12 +147,3 @@ const readAt = (fd: number, buffer: Buffer, position: number) =>
   new Promise<number>((resolve, reject) => {
     read(fd, buffer, 0, buffer.length, position, (err, n) => (err ? reject(err) : resolve(n)));
   });
-
-function openIfThere(path: string): number | null {
-  try {
-    return openSync(path, 'r');
-  } catch (err) {
-    if (isMissingFile(err)) return null;
-    throw err;
-  }
-}

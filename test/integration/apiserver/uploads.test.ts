@@ -241,7 +241,10 @@ describe('lengths', limit, () => {
     );
     const stray = await openSocket();
     stray.write('GET /livez HTTP/1.1\r\nhost: x\r\na b: c\r\n\r\n');
-    assert.match(await readUntil(stray, () => false), /^HTTP\/1.1 400 [\s\S]*\r\n\r\n400 Bad Request: Invalid header token$/);
+    assert.match(
+      await readUntil(stray, () => false),
+      /^HTTP\/1.1 400 [\s\S]*\r\n\r\n400 Bad Request: Invalid header token$/,
+    );
   });
 
   test('lines of 60 KB and many headers over HTTP/2', async () => {

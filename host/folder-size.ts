@@ -1,20 +1,13 @@
 // How much a folder takes up on its disk, without a process: names are bytes, as containers choose
 // them, and what comes and goes meanwhile is no trouble. Other file systems mounted below are not
 // counted, links are not followed.
+
 import { lstat, readdir } from 'node:fs/promises';
+import { ifThere } from './if-there.ts';
 
 const slash = Buffer.from('/');
 /** Those who replace a folder by a link while it is walked are nowhere. */
-const goneCodes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
-
-async function unlessGone<T>(found: Promise<T>): Promise<T | undefined> {
-  try {
-    return await found;
-  } catch (err) {
-    if (goneCodes.has((err as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw err;
-  }
-}
+const unlessGone = <T>(found: Promise<T>) => ifThere(found, 'ENOTDIR', 'ELOOP');
 
 /** Bytes of blocks below a folder, itself included; counting ends where it is more than `enough`. */
 export async function sizeOfFolder(path: string, enough = Number.POSITIVE_INFINITY): Promise<number> {
