@@ -125,11 +125,12 @@ function readOperand(text: string): Operand {
 /** What the path finds, in document order; nothing twice, or unions and descents would multiply it. */
 export function findByPath(path: JsonPath, object: unknown): unknown[] {
   let found: unknown[] = [object];
-  for (const step of path) found = [...new Set(found.flatMap((value) => takeStep(step, value)))];
+  for (const step of path)
+    found = step.type === 'descent' ? below(found) : [...new Set(found.flatMap((value) => takeStep(step, value)))];
   return found;
 }
 
-function takeStep(step: Step, value: unknown): unknown[] {
+function takeStep(step: Exclude<Step, { type: 'descent' }>, value: unknown): unknown[] {
   switch (step.type) {
     case 'field':
       return isObject(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [];
@@ -142,8 +143,6 @@ function takeStep(step: Step, value: unknown): unknown[] {
     }
     case 'union':
       return step.paths.flatMap((path) => findByPath(path, value));
-    case 'descent':
-      return below(value);
     case 'all':
       return Array.isArray(value) ? value : isObject(value) ? Object.values(value) : [];
     case 'filter':
@@ -151,16 +150,17 @@ function takeStep(step: Step, value: unknown): unknown[] {
   }
 }
 
-/** The objects and lists of a value that have something, itself first. */
-function below(value: unknown): unknown[] {
-  const found: unknown[] = [];
-  const visit = (one: unknown): void => {
-    const parts = typeof one === 'object' && one !== null ? Object.values(one) : [];
-    if (parts.length > 0) found.push(one);
-    parts.forEach(visit);
-  };
-  visit(value);
-  return found;
+/** The objects and lists in values that have something, each of those first; each once, wherever it is met. */
+function below(values: readonly unknown[]): unknown[] {
+  const found = new Set<unknown>();
+  const left = [...values].reverse();
+  while (left.length > 0) {
+    const one = left.pop();
+    const parts = typeof one === 'object' && one !== null && !found.has(one) ? Object.values(one) : [];
+    if (parts.length > 0) found.add(one);
+    for (const part of parts.reverse()) left.push(part);
+  }
+  return [...found];
 }
 
 function passes(filter: Step & { type: 'filter' }, item: unknown): boolean {
