@@ -15,7 +15,7 @@ import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { tellAvailability } from './aggregation/metrics.ts';
 import { createFairnessMetrics } from './fairness/metrics.ts';
-import { parseRequestInfo } from './request-info.ts';
+import { requestInfoOf } from './request-info.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { countUnreadable, meterEtcd, tellStored } from './storage/storage-metrics.ts';
 
@@ -119,8 +119,7 @@ describe('a request counts', () => {
   for (const [method, url, labels, contentType] of cases) {
     test(`${method} ${url} ${contentType ?? ''}`, async () => {
       const { requests, values, clock } = await everything();
-      const { pathname, searchParams } = new URL(url, 'https://api');
-      const info = parseRequestInfo(method, pathname, searchParams);
+      const info = requestInfoOf(method, url);
       const head = { method, url, headers: contentType ? { 'content-type': contentType } : {} };
       const component = `component="${info.isResource ? 'apiserver' : ''}"`;
       const dryRun = `dry_run="${url.includes('dryRun') ? 'All' : ''}"`;
@@ -144,7 +143,7 @@ describe('a request counts', () => {
 
   test('one that is broken off; those under way at most in the last second', async () => {
     const { requests, values, clock } = await everything();
-    const info = parseRequestInfo('PUT', `${pods}/p`, new URLSearchParams());
+    const info = requestInfoOf('PUT', `${pods}/p`);
     const begin = () => requests.begin(info, { method: 'PUT', url: `${pods}/p`, headers: {} });
     const both = [begin(), begin()];
     for (const one of both) one.end(200);

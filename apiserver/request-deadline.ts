@@ -9,9 +9,9 @@ import type { RequestInfo } from './request-info.ts';
 export const maxRequestMs = 60_000;
 
 /** Undefined: no limit. Throws 400 for a `timeout` that is no duration. */
-export function deadlineOf(info: RequestInfo, query: URLSearchParams): number | undefined {
+export function deadlineOf(info: RequestInfo): number | undefined {
   if (isLongRunning(info)) return undefined;
-  const asked = query.get('timeout') ?? '';
+  const asked = info.query.get('timeout') ?? '';
   if (asked === '') return maxRequestMs;
   try {
     const ms = parseGoDuration(asked);

@@ -9,6 +9,7 @@ export interface RequestInfo {
   /** A resource verb, empty where the method is none of them, or the lower-case HTTP method of other paths. */
   verb: RequestVerb | string;
   path: string;
+  query: URLSearchParams;
   group: string;
   version: string;
   namespace: string;
@@ -19,19 +20,22 @@ export interface RequestInfo {
   rest: string;
 }
 
-/** What a request line asks for. */
-export const requestInfoOf = (method: string, url: string) => parseRequestInfo(method, pathOf(url), queryOf(url));
-
 const verbOfMethod: Record<string, RequestVerb> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
 // Subresources of namespaces themselves; every other third part is a resource within the namespace.
 const namespaceSubresources = new Set(['status', 'finalize']);
 
-/** Parses `/api/v1/...` and `/apis/<group>/<version>/...`; anything else is a non-resource request. */
-export function parseRequestInfo(method: string, path: string, query: URLSearchParams): RequestInfo {
+/**
+ * What a request line asks for: `/api/v1/...` and `/apis/<group>/<version>/...` are resources; anything else is a
+ * non-resource request.
+ */
+export function requestInfoOf(method: string, url: string): RequestInfo {
+  const path = pathOf(url);
+  const query = queryOf(url);
   const info: RequestInfo = {
     isResource: false,
     verb: method.toLowerCase(),
     path,
+    query,
     group: '',
     version: '',
     namespace: '',
@@ -103,7 +107,7 @@ function decodePath(path: string): string {
   }
 }
 
-export function pathOf(url: string): string {
+function pathOf(url: string): string {
   const at = url.indexOf('?');
   return at < 0 ? url : url.slice(0, at);
 }
@@ -112,7 +116,7 @@ const noQuery = new URLSearchParams();
 const strayInQuery = /;|%(?![0-9a-f]{2})/i;
 
 /** Go's reading: pairs with a semicolon or a stray `%` are left out. */
-export function queryOf(url: string): URLSearchParams {
+function queryOf(url: string): URLSearchParams {
   const at = url.indexOf('?');
   if (at < 0) return noQuery;
   const text = url.slice(at + 1);

@@ -50,7 +50,7 @@ import { checkPath, fitsPath } from './path-fit.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { refusedVerb } from './registry/refused-verb.ts';
 import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
-import { pathOf, queryOf, type RequestInfo, requestInfoOf } from './request-info.ts';
+import { type RequestInfo, requestInfoOf } from './request-info.ts';
 import type { RequestCount, RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
 import type { Subresource, SubresourceContext } from './subresources/handler.ts';
@@ -227,12 +227,12 @@ export class ApiServer {
 
   /** Authentication and impersonation. */
   async #identify(front: RequestHead, info: RequestInfo): Promise<UserInfo> {
-    const work = this.#context.authenticator.authenticate({ ...front, path: pathOf(front.url) });
+    const work = this.#context.authenticator.authenticate({ ...front, path: info.path });
     const { access } = this.#parts;
     const real = await (access ? access.identify(work) : work);
     front.audit?.identified(real);
     const { authorizer } = this.#context;
-    const attributes = () => attributesOf(front, info, real);
+    const attributes = () => attributesOf(info, real);
     const acting = await this.#impersonation.actAs(real, front.headers, { authorizer, attributes });
     if (!acting) return real;
     front.audit?.actsAs(acting.user, acting.constraint);
@@ -242,7 +242,7 @@ export class ApiServer {
   /** What follows may trust the request. */
   async #authorize(front: RequestHead, info: RequestInfo, user: UserInfo): Promise<void> {
     if (alwaysAllowed.has(info.path)) return;
-    const attributes = attributesOf(front, info, user);
+    const attributes = attributesOf(info, user);
     const work = this.#context.authorizer.authorize(attributes);
     const { access } = this.#parts;
     const { allowed, reason, error } = await (access ? access.authorize(work) : work);
@@ -254,7 +254,7 @@ export class ApiServer {
   async #serve(front: AuditedRequest, info: RequestInfo, count: RequestCount): Promise<FrontResponse | undefined> {
     const [stray] = /%(?![0-9a-f]{2}).{0,2}/i.exec(info.path) ?? [];
     if (stray !== undefined) throw badRequestError(`parse ${JSON.stringify(info.path)}: invalid URL escape "${stray}"`);
-    const deadlineMs = deadlineOf(info, queryOf(front.url));
+    const deadlineMs = deadlineOf(info);
     const user = await this.#identify(front, info);
     const { clock } = this.#context;
     const startMs = clock.monotonicMs();
@@ -284,7 +284,7 @@ export class ApiServer {
     // A watch has its seat until it has begun; other streams take none.
     const isStream = isLongRunning(info) && info.verb !== 'watch';
     const waitMs = isStream ? undefined : (deadlineMs ?? maxRequestMs) / waitPart;
-    const width = widthOf(info, queryOf(front.url), () => this.#countOf(info));
+    const width = widthOf(info, () => this.#countOf(info));
     const { schemaUid, levelUid, turn } = fairness.place({ info, user, waitMs, width, signal });
     front.raw.setHeader?.('x-kubernetes-pf-flowschema-uid', schemaUid);
     front.raw.setHeader?.('x-kubernetes-pf-prioritylevel-uid', levelUid);
@@ -363,7 +363,7 @@ export class ApiServer {
       kind,
       version,
       user,
-      query: queryOf(front.url),
+      query: info.query,
       contentType: one(front.headers['content-type']) ?? '',
       userAgent: one(front.headers['user-agent']) ?? '',
       body: Buffer.alloc(0),
@@ -440,9 +440,8 @@ const plainForm = {
 } as const;
 
 const selectorNames = ['fieldSelector', 'labelSelector'];
-function attributesOf({ url }: RequestHead, info: RequestInfo, user: UserInfo): Attributes {
-  const query = queryOf(url);
-  const [fieldSelector = '', labelSelector = ''] = selectorNames.map((name) => query.get(name) ?? '');
+function attributesOf(info: RequestInfo, user: UserInfo): Attributes {
+  const [fieldSelector = '', labelSelector = ''] = selectorNames.map((name) => info.query.get(name) ?? '');
   return { ...info, name: nameAsked(info, fieldSelector), user, fieldSelector, labelSelector };
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseConfig } from '../../machinery/config-file.ts';
-import { parseRequestInfo } from '../request-info.ts';
+import { requestInfoOf } from '../request-info.ts';
 import { auditPolicyForm, decide } from './policy.ts';
 
 const text = (policy: object) => JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', ...policy });
@@ -10,8 +10,7 @@ const parse = (policy: object) => parseConfig(text(policy), 'policy.yaml', audit
 const user = { username: 'ann', groups: ['dev', 'system:authenticated'] };
 const infoOf = (request: string) => {
   const [method = '', url = ''] = request.split(' ');
-  const { pathname, searchParams } = new URL(url, 'https://x');
-  return parseRequestInfo(method, pathname, searchParams);
+  return requestInfoOf(method, url);
 };
 
 const pod = 'GET /api/v1/namespaces/a/pods/p';

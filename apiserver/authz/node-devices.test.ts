@@ -4,7 +4,7 @@ import { before, describe, test } from 'node:test';
 import type { StatusError } from '../../machinery/errors.ts';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { UserInfo } from '../authn/user.ts';
-import { parseRequestInfo } from '../request-info.ts';
+import { requestInfoOf } from '../request-info.ts';
 
 const user: UserInfo = { username: 'system:node:a', groups: ['system:nodes', 'system:authenticated'] };
 const core = '/api/v1/namespaces/default';
@@ -90,9 +90,8 @@ describe('volumes and devices of a node', () => {
   for (const [request, want] of cases) {
     test(request, async () => {
       const [method = '', url = ''] = request.split(' ');
-      const { pathname, searchParams } = new URL(url, 'https://api');
-      const info = parseRequestInfo(method, pathname, searchParams);
-      const fieldSelector = searchParams.get('fieldSelector') ?? '';
+      const info = requestInfoOf(method, url);
+      const fieldSelector = info.query.get('fieldSelector') ?? '';
       const decision = await api.authorizer.authorize({ ...info, user, fieldSelector });
       assert.deepEqual(decision.allowed ? true : decision.reason, want);
     });

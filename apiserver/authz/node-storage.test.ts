@@ -5,7 +5,7 @@ import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.t
 import { nodeRestriction } from '../admission/node-restriction.ts';
 import type { AdmissionDeps, AdmissionRequest } from '../admission/plugin.ts';
 import type { UserInfo } from '../authn/user.ts';
-import { parseRequestInfo } from '../request-info.ts';
+import { requestInfoOf } from '../request-info.ts';
 
 const core = '/api/v1/namespaces/default';
 const nodeA: UserInfo = { username: 'system:node:a', groups: ['system:nodes', 'system:authenticated'] };
@@ -66,7 +66,7 @@ const secrets: [string, boolean][] = [
 for (const [name, isAllowed] of secrets) {
   test(`secret ${name} is ${isAllowed ? 'there' : 'not there'} for the node`, async () => {
     const decide = (method: string, path: string) => {
-      const info = parseRequestInfo(method, path, new URLSearchParams());
+      const info = requestInfoOf(method, path);
       return api.authorizer.authorize({ ...info, user: nodeA, fieldSelector: '' });
     };
     assert.equal((await decide('GET', `/api/v1/namespaces/vaults/secrets/${name}`)).allowed, isAllowed);

@@ -4,7 +4,7 @@ import { makeCertificateRequest } from '../../test/builders/certificate-request.
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { UserInfo } from '../authn/user.ts';
 import { selectedValue } from '../endpoints/selection.ts';
-import { parseRequestInfo } from '../request-info.ts';
+import { requestInfoOf } from '../request-info.ts';
 
 const node = (name: string): UserInfo => ({
   username: `system:node:${name}`,
@@ -41,9 +41,8 @@ describe('the node authorizer', () => {
   });
   const decide = (request: string, user: UserInfo) => {
     const [method = '', url = ''] = request.split(' ');
-    const { pathname, searchParams } = new URL(url, 'https://api');
-    const info = parseRequestInfo(method, pathname, searchParams);
-    const fieldSelector = searchParams.get('fieldSelector') ?? '';
+    const info = requestInfoOf(method, url);
+    const fieldSelector = info.query.get('fieldSelector') ?? '';
     const name = info.name || (selectedValue(fieldSelector, 'metadata.name') ?? '');
     return api.authorizer.authorize({ ...info, name, user, fieldSelector });
   };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
 import { serviceAccountUser } from '../authn/user.ts';
-import { parseRequestInfo } from '../request-info.ts';
+import { requestInfoOf } from '../request-info.ts';
 import { type Attributes, describeDenial, type PolicyRule } from './attributes.ts';
 import { allows } from './rbac.ts';
 
@@ -10,7 +10,7 @@ const jane = { username: 'jane', groups: ['dev', 'system:authenticated'] };
 
 function attributes(request: string, user: Attributes['user'] = jane): Attributes {
   const [method = '', path = ''] = request.split(' ');
-  return { ...parseRequestInfo(method, path, new URLSearchParams()), user };
+  return { ...requestInfoOf(method, path), user };
 }
 
 describe('allows()', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
-import { parseRequestInfo } from '../request-info.ts';
+import { requestInfoOf } from '../request-info.ts';
 import type { Review, ReviewVersion } from '../review-webhook.ts';
 import { WebhookClient, WebhookError } from '../webhook-client.ts';
 import type { Attributes } from './attributes.ts';
@@ -13,7 +13,7 @@ import { createWebhookAuthorizer } from './webhook.ts';
 const user = { username: 'joe', uid: '1', groups: ['dev'], extra: { team: ['a'] } };
 
 function attributes(path: string): Attributes {
-  return { ...parseRequestInfo('GET', path, new URLSearchParams()), user };
+  return { ...requestInfoOf('GET', path), user };
 }
 
 function start(answer: () => object, version: ReviewVersion = 'v1') {

@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { UserInfo } from '../authn/user.ts';
 import { ensureBootstrapObjects } from '../bootstrap/bootstrap.ts';
-import { parseRequestInfo } from '../request-info.ts';
+import { requestInfoOf } from '../request-info.ts';
 import { keepDanglingConditions } from './dangling.ts';
 import { Fairness } from './fairness.ts';
 import { createFairnessMetrics } from './metrics.ts';
@@ -15,7 +15,6 @@ const user = (username: string, ...groups: string[]): UserInfo => ({
   username,
   groups: [...groups, 'system:authenticated'],
 });
-const infoOf = (method: string, url: string) => parseRequestInfo(method, url, new URLSearchParams());
 
 function fairnessOf(api: MemoryApi, totalSeats = 600) {
   const registry = new Registry();
@@ -73,14 +72,14 @@ describe('a request', () => {
   ];
   for (const [name, who, [method, url], schema, level] of cases) {
     test(`of ${name} belongs to ${schema}`, () => {
-      const place = fairnessOf(api).fairness.place({ info: infoOf(method, url), user: who, waitMs: 1000 });
+      const place = fairnessOf(api).fairness.place({ info: requestInfoOf(method, url), user: who, waitMs: 1000 });
       assert.deepEqual([uids[place.schemaUid], uids[place.levelUid]], [schema, level]);
     });
   }
 
   test('has seats by shares; what is too much is refused and counted', async () => {
     const { fairness, registry } = fairnessOf(api, 12);
-    const place = () => fairness.place({ info: infoOf('GET', pods), user: user('ann'), waitMs: 500 }).turn;
+    const place = () => fairness.place({ info: requestInfoOf('GET', pods), user: user('ann'), waitMs: 500 }).turn;
     const seats = [];
     let waiting: unknown;
     while (!waiting) {
@@ -89,7 +88,11 @@ describe('a request', () => {
       else seats.push(turn);
     }
     assert.ok(seats.length >= 1 && seats.length <= 12, `${seats.length} at a time`);
-    const masters = fairness.place({ info: infoOf('GET', pods), user: user('a', 'system:masters'), waitMs: 500 });
+    const masters = fairness.place({
+      info: requestInfoOf('GET', pods),
+      user: user('a', 'system:masters'),
+      waitMs: 500,
+    });
     assert.ok('end' in masters.turn, 'others are not held up');
     await api.clock.advance(500);
     assert.deepEqual(await waiting, { refused: 'time-out' });
@@ -104,7 +107,7 @@ describe('a request', () => {
 test('a schema that is made counts from then on; without a cluster everything falls to catch-all', async () => {
   const api = await startMemoryApi();
   const { fairness } = fairnessOf(api);
-  const wish = { info: infoOf('GET', '/version'), user: user('ann'), waitMs: 1000 };
+  const wish = { info: requestInfoOf('GET', '/version'), user: user('ann'), waitMs: 1000 };
   assert.deepEqual([fairness.place(wish).schemaUid, fairness.place(wish).levelUid], ['', '']);
   const level = { spec: { type: 'Limited', limited: { limitResponse: { type: 'Reject' } } } };
   const subjects = [{ kind: 'User', user: { name: 'ann' } }];

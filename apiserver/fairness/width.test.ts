@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRequestInfo } from '../request-info.ts';
+import { requestInfoOf } from '../request-info.ts';
 import { widthOf } from './width.ts';
 
 const pods = '/api/v1/namespaces/a/pods';
@@ -24,10 +24,9 @@ for (const [method, url, objects, want] of [
   ['GET', '/healthz', 100_000, 1],
 ] as const) {
   test(`${method} ${url} of ${objects} objects: ${want}`, () => {
-    const { pathname, searchParams } = new URL(url, 'https://api');
-    const info = parseRequestInfo(method, pathname, searchParams);
+    const info = requestInfoOf(method, url);
     assert.equal(
-      widthOf(info, searchParams, () => objects),
+      widthOf(info, () => objects),
       want,
     );
   });

@@ -6,7 +6,8 @@ const objectsPerSeat = 100;
 const maxSeats = 10;
 
 /** `count`: objects that are there, of all namespaces. */
-export function widthOf(info: RequestInfo, query: URLSearchParams, count: () => number): number {
+export function widthOf(info: RequestInfo, count: () => number): number {
+  const { query } = info;
   const isWatchWithState = info.verb === 'watch' && ['true', '1'].includes(query.get('sendInitialEvents') ?? '');
   if (!info.isResource || info.subresource !== '' || info.name !== '') return 1;
   if (info.verb !== 'list' && !isWatchWithState) return 1;

@@ -16,7 +16,7 @@ import { handlePatch } from '../../apiserver/endpoints/patch.ts';
 import { handleUpdate } from '../../apiserver/endpoints/update.ts';
 import type { ApiContext } from '../../apiserver/registry/context.ts';
 import { KindTable, type ServedResource } from '../../apiserver/registry/kind-table.ts';
-import { parseRequestInfo } from '../../apiserver/request-info.ts';
+import { requestInfoOf } from '../../apiserver/request-info.ts';
 import type { Etcd } from '../../apiserver/storage/etcd.ts';
 import { ObjectStore } from '../../apiserver/storage/object-store.ts';
 import { fieldsOfKinds, keyPrefixOf } from '../../apiserver/storage/stored-object.ts';
@@ -84,15 +84,14 @@ export class MemoryApi {
   /** A request as the filter chain hands it to a verb. */
   request(method: string, url: string, options: SendOptions = {}): ApiRequest {
     const { body, contentType = 'application/json', user, signal = new AbortController().signal } = options;
-    const { pathname, searchParams: query } = new URL(url, 'https://api');
-    const info = parseRequestInfo(method, pathname, query);
+    const info = requestInfoOf(method, url);
     const served = this.kinds.find(info.group, info.version, info.resource);
     if (!served) throw new Error(`${url} names no resource`);
     return {
       info: served.kind.namespaced ? info : { ...info, namespace: '' },
       ...served,
       user: user ?? loopbackUser,
-      query,
+      query: info.query,
       contentType,
       userAgent: 'test/1',
       body: Buffer.from(
