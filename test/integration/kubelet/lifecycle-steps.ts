@@ -22,7 +22,8 @@ async function createReady(replay: Replay): Promise<void> {
   replay.create();
   await replay.until('ready', isReady);
   for (const { name, command = [] } of replay.recording.manifest?.spec?.containers ?? [])
-    if (command.join(' ').includes('TERM;')) await eventually(`${name} heeds SIGTERM`, () => heedsTerm(replay, name));
+    if (command.join(' ').includes('trap "exit 0" TERM;'))
+      await eventually(`${name} heeds SIGTERM`, () => heedsTerm(replay, name));
 }
 
 /** A shell takes a while to come to its trap, and until then a container's first process ignores the signal. */
