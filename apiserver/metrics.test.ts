@@ -144,7 +144,7 @@ describe('a request counts', () => {
   test('one that is broken off; those under way at most in the last second', async () => {
     const { requests, values, clock } = await everything();
     const info = requestInfoOf('PUT', `${pods}/p`);
-    const begin = () => requests.begin(info, { method: 'PUT', url: `${pods}/p`, headers: {} });
+    const begin = () => requests.begin(info, { method: 'PUT', headers: {} });
     const both = [begin(), begin()];
     for (const one of both) one.end(200);
     const inFlight = () => values('apiserver_current_inflight_requests');

@@ -11,7 +11,6 @@ import { durationBuckets } from './storage/storage-metrics.ts';
 /** What of a request's head is told apart. */
 export interface CountedHead {
   method: string;
-  url: string;
   headers: Record<string, string | string[] | undefined>;
 }
 
@@ -62,10 +61,9 @@ function scopeOf({ isResource, verb, name, namespace }: RequestInfo): string {
   return namespace === '' ? 'cluster' : 'namespace';
 }
 
-function dryRunOf(url: string): string {
-  if (!url.includes('dryRun=')) return '';
-  const asked = new URLSearchParams(url.slice(url.indexOf('?') + 1)).getAll('dryRun');
-  return asked.every((value) => value === 'All') ? 'All' : 'invalid';
+function dryRunOf({ query }: RequestInfo): string {
+  const asked = query.getAll('dryRun');
+  return asked.length === 0 ? '' : asked.every((value) => value === 'All') ? 'All' : 'invalid';
 }
 
 /** How many there were at most at a time in the last second. */
@@ -158,7 +156,7 @@ export function createRequestMetrics(registry: Registry, clock: Clock): RequestM
       const subresource = isResource ? info.subresource : paths.has(path) ? path : '';
       const component = isResource ? 'apiserver' : '';
       const [verb, scope] = [verbOf(info, head), scopeOf(info)];
-      const sort = sorts.of([verb, group, v, resource, subresource, scope, component, dryRunOf(head.url)]);
+      const sort = sorts.of([verb, group, v, resource, subresource, scope, component, dryRunOf(info)]);
       const startMs = clock.monotonicMs();
       const staying = isLongRunning(info) ? sort.longRunning() : undefined;
       const peak = staying ? undefined : readingVerbs.has(info.verb) ? peaks.readOnly : peaks.mutating;

@@ -122,11 +122,13 @@ function readOperand(text: string): Operand {
   throw new Error(`unrecognized operand ${JSON.stringify(trimmed)}`);
 }
 
-/** What the path finds, in document order; nothing twice, or unions and descents would multiply it. */
+/** What the path finds, in document order; by unions and descents nothing twice, or they would multiply it. */
 export function findByPath(path: JsonPath, object: unknown): unknown[] {
   let found: unknown[] = [object];
-  for (const step of path)
-    found = step.type === 'descent' ? below(found) : [...new Set(found.flatMap((value) => takeStep(step, value)))];
+  for (const step of path) {
+    found = step.type === 'descent' ? below(found) : found.flatMap((value) => takeStep(step, value));
+    if (step.type === 'union') found = [...new Set(found)];
+  }
   return found;
 }
 

@@ -5,8 +5,8 @@ import type { Pod } from '../../api/core/pod.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
-import { describeFailure, headersOf, httpGet, isPlainAnswer, maxBodyBytes, urlOf } from '../probes/http-probe.ts';
-import { resolvePort } from '../probes/probe-result.ts';
+import { describeFailure, headersOf, httpGet, isPlainAnswer, urlOf } from '../probes/http-probe.ts';
+import { beginningOf, resolvePort } from '../probes/probe-result.ts';
 import { describePod, eventTarget } from './pod-text.ts';
 
 export interface HookTarget {
@@ -34,9 +34,8 @@ export async function runHook(
     const answer = await cri.runtime.ExecSync({ container_id: containerId, cmd: command }, { signal });
     if (answer.exit_code === 0) return;
     const words = command.join(' ');
-    const read = (...parts: Uint8Array[]) => Buffer.concat(parts).subarray(0, maxBodyBytes).toString();
-    const output = JSON.stringify(read(answer.stdout, answer.stderr));
-    const problem = `command '${words}' exited with ${answer.exit_code}: ${read(answer.stderr)}`;
+    const output = JSON.stringify(beginningOf(answer.stdout, answer.stderr));
+    const problem = `command '${words}' exited with ${answer.exit_code}: ${beginningOf(answer.stderr)}`;
     throw new Error(`Exec lifecycle hook ([${words}]) ${failed} ${problem}, message: ${output}`);
   }
   if (hook.httpGet) {

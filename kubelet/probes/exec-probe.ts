@@ -3,10 +3,8 @@ import { status } from '@grpc/grpc-js';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import { expandAll } from '../spec/expansion.ts';
-import { failure, type Prober, success, unknown } from './probe-result.ts';
+import { beginningOf, failure, type Prober, success, unknown } from './probe-result.ts';
 import { describeRpcError } from './rpc-text.ts';
-
-const maxOutputBytes = 10 << 10;
 
 export const createExecProber =
   (cri: CriClient): Prober =>
@@ -18,7 +16,7 @@ export const createExecProber =
     try {
       command = expandAll(probe.exec?.command ?? [], (name) => values.get(name));
       const answer = await cri.runtime.ExecSync({ container_id: containerId, cmd: command, timeout: String(seconds) });
-      const output = Buffer.concat([answer.stdout, answer.stderr]).subarray(0, maxOutputBytes).toString();
+      const output = beginningOf(answer.stdout, answer.stderr);
       return answer.exit_code === 0 ? success(output) : failure(output);
     } catch (err) {
       if (isRpcError(err) && err.code === status.DEADLINE_EXCEEDED) {

@@ -7,6 +7,7 @@ import type { Clock } from '../../machinery/clock.ts';
 import {
   describeDialError,
   failure,
+  maxAnswerBytes,
   type ProbeResult,
   type Prober,
   resolvePort,
@@ -15,8 +16,6 @@ import {
   warning,
 } from './probe-result.ts';
 
-/** What is read of an answer. */
-export const maxBodyBytes = 10 << 10;
 const maxRedirects = 9;
 /** Redirects that are followed. */
 const followed = new Set([301, 302, 303, 307, 308]);
@@ -115,7 +114,7 @@ export function httpGet({ url, headers, timeoutMs, clock, signal }: HttpRequestO
   return new Promise((resolve, reject) => {
     const onResponse = (response: IncomingMessage) => {
       const chunks: Buffer[] = [];
-      let left = maxBodyBytes;
+      let left = maxAnswerBytes;
       const done = () => {
         timer.cancel();
         const body = Buffer.concat(chunks).toString();

@@ -18,6 +18,12 @@ export interface ProbeTarget {
   podIp: string;
 }
 
+/** What is read of what a container answers. */
+export const maxAnswerBytes = 10 << 10;
+
+/** The beginning of what a command wrote. */
+export const beginningOf = (...output: Uint8Array[]) => Buffer.concat(output).subarray(0, maxAnswerBytes).toString();
+
 /** Runs one probe. */
 export type Prober = (probe: Probe, target: ProbeTarget) => Promise<ProbeResult>;
 

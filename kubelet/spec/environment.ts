@@ -56,24 +56,31 @@ type Put = (name: string, value: string) => void;
 
 async function addEnvFrom(container: Container, sources: EnvironmentSources, put: Put): Promise<void> {
   for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
-    const found = {
-      ...(configMapRef && (await readTexts('ConfigMap', configMapRef, sources))),
-      ...(secretRef && (await readTexts('Secret', secretRef, sources))),
-    };
-    for (const [key, value] of Object.entries(found)) put(prefix + key, value);
+    for (const { ref, kind } of [
+      { ref: configMapRef, kind: 'ConfigMap' as const },
+      { ref: secretRef, kind: 'Secret' as const },
+    ]) {
+      if (!ref) continue;
+      const data = await readData(kind, ref, sources);
+      for (const [key, value] of Object.entries(data)) put(prefix + key, textIn[kind](value));
+    }
   }
 }
 
 type Kind = 'ConfigMap' | 'Secret';
 type Ref = { name?: string | undefined; optional?: boolean | undefined };
 
-/** What an object holds, as texts; nothing where there is none and it may be missing. */
-async function readTexts(kind: Kind, { name = '', optional }: Ref, sources: EnvironmentSources) {
+/** What the data of an object say. */
+const textIn: Readonly<Record<Kind, (data: string) => string>> = {
+  ConfigMap: (data) => data,
+  Secret: (data) => Buffer.from(data, 'base64').toString(),
+};
+
+/** What an object holds; nothing where there is none and it may be missing. */
+async function readData(kind: Kind, { name = '', optional }: Ref, sources: EnvironmentSources) {
   const found = await (kind === 'Secret' ? sources.secret(name) : sources.configMap(name));
   if (!found && !optional) throw new ContainerConfigError(`${kind.toLowerCase()} "${name}" not found`);
-  const data = found?.data ?? {};
-  if (kind === 'ConfigMap') return data;
-  return Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text, 'base64').toString()]));
+  return found?.data ?? {};
 }
 
 async function resolveSource(
@@ -83,8 +90,9 @@ async function resolveSource(
   sources: EnvironmentSources,
 ): Promise<string | undefined> {
   const textOf = async (kind: Kind, { key, ...ref }: Ref & { key: string }) => {
-    const text = (await readTexts(kind, ref, sources))[key];
-    if (text !== undefined || ref.optional) return text;
+    const data = await readData(kind, ref, sources);
+    if (Object.hasOwn(data, key)) return textIn[kind](data[key]!);
+    if (ref.optional) return undefined;
     throw new ContainerConfigError(`couldn't find key ${key} in ${kind} ${pod.metadata.namespace}/${ref.name ?? ''}`);
   };
   if (source.fieldRef) return podField(pod, source.fieldRef.fieldPath, sources.addresses);

@@ -1,3 +1,5 @@
+// Follows a container's CRI log from its present end: what a container writes, as it writes it. conmon's log loses
+// nothing (a line without an end is marked as partial), so the original bytes can be put together again.
 import { closeSync, fstatSync, openSync, read } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { ifThereSync } from '../../../host/if-there.ts';
