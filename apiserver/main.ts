@@ -242,7 +242,7 @@ interface PathParts {
 
 function createPaths(
   options: Options,
-  { clock, metrics }: ComponentContext,
+  { clock, metrics, zpages }: ComponentContext,
   { context: { kinds, tokens }, aggregator, readiness }: PathParts,
 ) {
   return createPathHandler({
@@ -258,6 +258,7 @@ function createPaths(
     }),
     metrics,
     readiness,
+    zpages,
     tokens,
     issuer: options['service-account-issuer'],
   });

@@ -2,12 +2,15 @@
 import { arch } from 'node:os';
 import type { Registry } from 'prom-client';
 import { buildInfoOf } from '../machinery/build-info.ts';
+import { headersOf } from '../machinery/component.ts';
 import { methodNotRoutedError } from '../machinery/errors.ts';
+import type { Zpages } from '../machinery/zpages.ts';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { basePathOf } from './openapi/model.ts';
 import type { KindTable } from './registry/kind-table.ts';
+import { one } from './server-headers.ts';
 
 type Responder<R = FrontResponse | undefined> = (path: string, request: FrontRequest) => R;
 
@@ -17,6 +20,7 @@ export interface PathDeps {
   openApi: Responder<Promise<FrontResponse | undefined>>;
   metrics: Registry;
   readiness: Readiness;
+  zpages: Zpages;
   tokens: ServiceAccountTokens;
   issuer: string;
 }
@@ -35,6 +39,7 @@ const fixedPaths = [
   '/api',
   '/apis',
   '/apis/',
+  '/flagz',
   '/healthz',
   ...checkPaths('healthz'),
   '/livez',
@@ -47,8 +52,12 @@ const fixedPaths = [
   '/openid/v1/jwks',
   '/readyz',
   ...checkPaths('readyz'),
+  '/statusz',
   '/version',
 ];
+
+/** What /statusz tells of: what was there before it. */
+const ownPaths = fixedPaths.filter((path) => path !== '/statusz');
 
 /** Every path that is not one of an object, in order. */
 function rootPaths({ kinds }: PathDeps): string[] {
@@ -67,6 +76,8 @@ export function createPathHandler(deps: PathDeps) {
     if (path === '/version' || path === '/version/') return json(buildInfoOf(arch()));
     const health = await serveHealth(path, request, deps.readiness);
     if (health) return health;
+    const page = deps.zpages(path, one(request.headers.accept), ownPaths);
+    if (page) return { code: page.code, headers: headersOf(page), body: page.text };
     if (path === '/metrics/slis') {
       const body = await sliText(deps.readiness);
       return { code: 200, headers: { 'content-type': deps.metrics.contentType }, body };

@@ -79,7 +79,7 @@ async function start(options: Options, context: ComponentContext) {
   const server = await serveSecurely(options, context, {
     config,
     userAgent: 'kube-controller-manager/secure-serving',
-    state: { metrics: context.metrics, notReady: () => (state.running ? state.running.notReady() : 'starting') },
+    state: { ...context, notReady: () => (state.running ? state.running.notReady() : 'starting') },
     configz: describeConfig(options),
   });
   const elected = await runElected(options, config, 'kube-controller-manager', context, run);

@@ -215,6 +215,7 @@ async function openServer(
     log,
     nodeName,
     metrics: context.metrics,
+    zpages: context.zpages,
     probeMetrics: probeMetrics.registry,
     health: { ping: () => undefined, log: () => undefined, syncloop },
     settings: { ...options, port: options.identity.port },

@@ -8,20 +8,22 @@ import { arch } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import { Registry } from 'prom-client';
-import { tellBuild } from './build-info.ts';
+import { buildInfoOf, tellBuild } from './build-info.ts';
 import { type Clock, realClock } from './clock.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, flag, parseFlags } from './flags.ts';
 import { shrinkHeapAtRest } from './heap-at-rest.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
 import { resolutionMs, watchLoopStall } from './loop-stall.ts';
-import { registerProcessMetrics } from './process-metrics.ts';
+import { registerProcessMetrics, startSeconds } from './process-metrics.ts';
 import { type Random, realRandom } from './random.ts';
+import { type PageAnswer, type Zpages, zpagesOf } from './zpages.ts';
 
 export interface ComponentContext {
   log: Logger;
   clock: Clock;
   random: Random;
   metrics: Registry;
+  zpages: Zpages;
   /** Aborted when the process is asked to end. */
   signal: AbortSignal;
   /** Ends the process with an error: for a failure after start that the component cannot outlive. */
@@ -80,7 +82,10 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   const metrics = new Registry();
   registerProcessMetrics(metrics);
   tellBuild(metrics, arch());
-  const context: ComponentContext = { log, clock: realClock, random: realRandom, metrics, signal: abort.signal, fail };
+  const about = { component: spec.name, build: buildInfoOf(arch()), startMs: startSeconds() * 1000, flags };
+  const zpages = zpagesOf(about, realClock);
+  const { signal } = abort;
+  const context: ComponentContext = { log, clock: realClock, random: realRandom, metrics, zpages, signal, fail };
   let running: RunningComponent | undefined;
   const health: Server[] = [];
   const end = async () => {
@@ -95,12 +100,12 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
   proc.on('SIGTERM', end);
   proc.on('SIGINT', end);
   try {
-    const notReady = () => (running ? running.notReady() : 'starting');
+    const state = { notReady: () => (running ? running.notReady() : 'starting'), metrics, zpages };
     const { 'health-port': port, 'health-socket': socket } = flags;
-    if (port) health.push(await serveHealth({ port, host: '127.0.0.1' }, notReady, metrics));
+    if (port) health.push(await serveHealth({ port, host: '127.0.0.1' }, state));
     if (socket) {
       rmSync(socket, { force: true }); // one that was killed has left it
-      health.push(await serveHealth({ path: socket }, notReady, metrics));
+      health.push(await serveHealth({ path: socket }, state));
     }
     running = await spec.start(flags, context);
     // What a start takes is no stall: nobody is served yet.
@@ -149,23 +154,39 @@ export interface HealthState {
   /** Null when ready to serve, else what is missing. */
   notReady(): string | null;
   metrics: Registry;
+  zpages: Zpages;
 }
 
-/** What a component says of itself, by path. */
-export async function answerHealth(path: string, { notReady, metrics }: HealthState) {
+const healthPaths = ['/healthz', '/livez', '/readyz'];
+
+/** What a component says of itself, by path, where it serves `others` as well. */
+export async function answerHealth(
+  { path, accept }: { path: string; accept: string | undefined },
+  { notReady, metrics, zpages }: HealthState,
+  others: readonly string[] = [],
+): Promise<PageAnswer> {
   const plain = 'text/plain; charset=utf-8';
   if (path === '/metrics') return { code: 200, type: metrics.contentType, text: await metrics.metrics() };
   const reason = path === '/readyz' ? notReady() : null;
-  const isKnown = ['/healthz', '/livez', '/readyz'].includes(path);
-  if (!isKnown) return { code: 404, type: plain, text: '404 page not found\n' };
+  if (!healthPaths.includes(path)) {
+    const page = zpages(path, accept, [...healthPaths, '/flagz', '/metrics', ...others]);
+    return page ?? { code: 404, type: plain, text: '404 page not found\n' };
+  }
   return { code: reason === null ? 200 : 500, type: plain, text: reason ?? 'ok' };
 }
 
+/** The headers of an answer. */
+export const headersOf = ({ type, warning }: Pick<PageAnswer, 'type' | 'warning'>) => ({
+  'content-type': type,
+  ...(warning === undefined ? {} : { warning }),
+});
+
 /** Serves the health and metrics endpoints. */
-function serveHealth(at: ListenOptions, notReady: () => string | null, metrics: Registry): Promise<Server> {
+function serveHealth(at: ListenOptions, state: HealthState): Promise<Server> {
   const server = createServer(async (req, res) => {
-    const { code, type, text } = await answerHealth((req.url ?? '').split('?')[0] ?? '', { notReady, metrics });
-    res.writeHead(code, { 'content-type': type }).end(text);
+    const path = (req.url ?? '').split('?')[0] ?? '';
+    const { code, text, ...rest } = await answerHealth({ path, accept: req.headers.accept }, state);
+    res.writeHead(code, headersOf(rest)).end(text);
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -19,6 +19,9 @@ const bootSeconds = () => Number(/^btime (\d+)$/m.exec(read('stat'))?.[1]);
 const residentBytes = () => Number(/^VmRSS:\s+(\d+) kB$/m.exec(read('self/status'))?.[1]) * 1024;
 const maxFiles = () => Number(/^Max open files\s+(\d+)/m.exec(read('self/limits'))?.[1]);
 
+/** When the process started, in seconds since 1970. */
+export const startSeconds = () => bootSeconds() + statField(22) / ticksPerSecond;
+
 const figures: readonly { name: string; help: string; value(): number }[] = [
   {
     name: 'process_cpu_seconds_total',
@@ -28,7 +31,7 @@ const figures: readonly { name: string; help: string; value(): number }[] = [
   {
     name: 'process_start_time_seconds',
     help: 'When the process started, in seconds since 1970.',
-    value: () => bootSeconds() + statField(22) / ticksPerSecond,
+    value: startSeconds,
   },
   { name: 'process_resident_memory_bytes', help: 'Memory of the process that is in RAM.', value: residentBytes },
   { name: 'process_virtual_memory_bytes', help: 'Address space of the process.', value: () => statField(23) },

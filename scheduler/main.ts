@@ -93,7 +93,7 @@ async function start(options: Flags<typeof flags>, component: ComponentContext):
   const server = await serveSecurely(options, component, {
     config,
     userAgent: 'kube-scheduler/secure-serving',
-    state: { metrics, notReady: () => (state.running ? state.running.notReady() : 'starting') },
+    state: { ...component, notReady: () => (state.running ? state.running.notReady() : 'starting') },
     configz: { 'kubescheduler.config.k8s.io': { ...settings, clientConnection: { kubeconfig: options.kubeconfig } } },
     metrics: { '/metrics/resources': podResources(() => seen.pods.lister.list()) },
   });

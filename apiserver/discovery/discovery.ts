@@ -2,10 +2,11 @@
 // group/version, and the aggregated one.
 // https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 import { createHash } from 'node:crypto';
+import { parseAccept } from '../../machinery/accept.ts';
 import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { ListedVersion } from '../aggregation/aggregator.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import { type Encoding, encodings, mediaTypeOf, negotiate, parseAccept, wantsPretty } from '../http/negotiate.ts';
+import { type Encoding, encodings, mediaTypeOf, negotiate, wantsPretty } from '../http/negotiate.ts';
 import { type Encoded, encode } from '../http/render.ts';
 import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
 import { one } from '../server-headers.ts';

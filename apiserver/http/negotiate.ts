@@ -2,6 +2,7 @@
 // protobuf. Upstream: endpoints/handlers/negotiation.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations-of-resources
 import type { IncomingHttpHeaders } from 'node:http';
+import { type AcceptClause, covers, parseAccept } from '../../machinery/accept.ts';
 import { notAcceptableError, StatusError } from '../../machinery/errors.ts';
 import { protobufType } from '../protobuf/envelope.ts';
 
@@ -27,13 +28,6 @@ export interface Representations {
   forms?: boolean;
 }
 
-interface Clause {
-  type: string;
-  subtype: string;
-  parameters: Map<string, string>;
-  quality: number;
-}
-
 export const mediaTypeOf: Record<Encoding, string> = {
   json: 'application/json',
   yaml: 'application/yaml',
@@ -46,36 +40,12 @@ const watchTypes = [mediaTypeOf.json, mediaTypeOf.protobuf].map((type) => `${typ
 export const listTypes = [...types, ...watchTypes];
 const plainJson: MediaChoice = { form: 'object', encoding: 'json', metaVersion: 'v1' };
 
-/** The clauses of an Accept header, what is wanted most first. */
-export function parseAccept(accept: string): Clause[] {
-  const clauses: Clause[] = [];
-  for (const part of accept.split(',')) {
-    const [range = '', ...parameters] = part.split(';');
-    const [type = '', subtype, ...rest] = range.split('/').map((word) => word.trim());
-    if (rest.length > 0 || (subtype === undefined && type !== '*')) continue;
-    const clause: Clause = { type, subtype: subtype ?? '*', parameters: new Map(), quality: 1 };
-    for (const parameter of parameters) {
-      const at = parameter.indexOf('=');
-      if (at < 0) continue;
-      const [name, value] = [parameter.slice(0, at).trim(), parameter.slice(at + 1).trim()];
-      if (name === 'q') clause.quality = Number.parseFloat(value) || 0;
-      else clause.parameters.set(name, value);
-    }
-    clauses.push(clause);
-  }
-  const isWild = (word: string) => (word === '*' ? 1 : 0);
-  return clauses.sort(
-    (a, b) => b.quality - a.quality || isWild(a.type) - isWild(b.type) || isWild(a.subtype) - isWild(b.subtype),
-  );
-}
-
-function covers({ type, subtype }: Clause, encoding: Encoding): boolean {
-  if (type === '*') return subtype === '*';
-  return type === 'application' && (subtype === '*' || `${type}/${subtype}` === mediaTypeOf[encoding]);
-}
-
 /** The choice that a clause makes with an encoding; undefined where there is no such form. */
-function choiceOf({ parameters }: Clause, encoding: Encoding, has: Required<Representations>): MediaChoice | undefined {
+function choiceOf(
+  { parameters }: AcceptClause,
+  encoding: Encoding,
+  has: Required<Representations>,
+): MediaChoice | undefined {
   const pretty = parameters.get('pretty') === '1' ? { pretty: true } : {};
   const [stream = '', server = '', as, group, version] = ['stream', 'sv', 'as', 'g', 'v'].map(
     (n) => parameters.get(n) || undefined,
@@ -96,7 +66,7 @@ function choose(accept: string | undefined, representations: Representations): M
   const has = { table: true, protobuf: true, forms: true, ...representations };
   for (const clause of parseAccept(accept)) {
     for (const encoding of encodings) {
-      const choice = covers(clause, encoding) ? choiceOf(clause, encoding, has) : undefined;
+      const choice = covers(clause, mediaTypeOf[encoding]) ? choiceOf(clause, encoding, has) : undefined;
       if (choice) return choice;
     }
   }

@@ -8,9 +8,10 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { ConfigMapKind } from '../../api/core/configmap.ts';
-import { answerHealth, type ComponentContext, type HealthState } from '../../machinery/component.ts';
+import { answerHealth, type ComponentContext, type HealthState, headersOf } from '../../machinery/component.ts';
 import { internalError, StatusError } from '../../machinery/errors.ts';
 import { type Flags, type FlagTable, flag } from '../../machinery/flags.ts';
+import type { PageAnswer } from '../../machinery/zpages.ts';
 import type { ClientConfig } from '../config.ts';
 import { InformerFactory } from '../informer-factory.ts';
 import { KubeClient } from '../rest.ts';
@@ -89,11 +90,12 @@ export async function serveSecurely(
       log.error({ err }, 'the authority of clients cannot be read');
     }
   });
-  const documents: Documents = async (path) => {
+  const others = ['/configz', ...Object.keys(metrics)];
+  const documents: Documents = async (path, accept) => {
     if (path === '/configz') return { code: 200, type: 'application/json', text: JSON.stringify(configz) };
     const more = metrics[path];
     if (more) return { code: 200, type: more.contentType, text: await more.metrics() };
-    return answerHealth(path, state);
+    return answerHealth({ path, accept }, state, others);
   };
   const access = {
     authenticate: delegatedAuthenticator(client, clock),
@@ -102,7 +104,7 @@ export async function serveSecurely(
   };
   server.on('request', (request, response) => {
     answer(request, access, documents).then(
-      ({ code, type, text }) => response.writeHead(code, { 'content-type': type }).end(text),
+      ({ code, text, ...rest }) => response.writeHead(code, headersOf(rest)).end(text),
       (err) => {
         if (!(err instanceof StatusError)) log.warn({ err }, 'a request could not be answered');
         sendError(response, err);
@@ -121,7 +123,7 @@ export async function serveSecurely(
   };
 }
 
-type Documents = (path: string) => Promise<{ code: number; type: string; text: string }>;
+type Documents = (path: string, accept: string | undefined) => Promise<PageAnswer>;
 
 interface Access {
   authenticate: AuthenticateRequest;
@@ -135,7 +137,7 @@ async function answer(request: IncomingMessage, { authenticate, authorize, open 
   const path = url.split('?')[0] ?? '';
   const user = await authenticate(request);
   if (!isAmong(open, path)) await authorize(user, attributesOfPath(path, method.toLowerCase()));
-  return documents(path);
+  return documents(path, request.headers.accept);
 }
 
 function sendError(response: ServerResponse, err: unknown): void {

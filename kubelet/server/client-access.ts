@@ -39,6 +39,8 @@ const subresources: Readonly<Record<string, readonly string[]>> = {
   runningpods: ['pods', 'proxy'],
   healthz: ['healthz', 'proxy'],
   configz: ['configz', 'proxy'],
+  statusz: ['statusz'],
+  flagz: ['configz'],
   stats: ['stats'],
   metrics: ['metrics'],
   logs: ['log'],

@@ -9,9 +9,11 @@ import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../machinery/clock.ts';
+import { headersOf } from '../../machinery/component.ts';
 import { internalError } from '../../machinery/errors.ts';
 import { renderAnswerHead } from '../../machinery/http-text.ts';
 import type { Logger } from '../../machinery/log.ts';
+import type { Zpages } from '../../machinery/zpages.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import { type PodCgroups, podGroups } from '../cgroups/pod-cgroups.ts';
@@ -56,6 +58,7 @@ export interface ServerDeps {
   metrics: Registry;
   probeMetrics: Registry;
   health: HealthChecks;
+  zpages: Zpages;
   settings: KubeletSettings;
   nodeUsage(): NodeUsage | undefined;
   signals(): Observations;
@@ -134,6 +137,8 @@ async function answer(deps: ServerDeps, req: IncomingMessage, res: ServerRespons
   if (route === 'healthz') return serveHealth(deps.health, rest.join('/'), url.searchParams, res);
   if (route === 'logs')
     return serveNodeLogs(nodeLogDir(deps), { parts: rest, isFolder: url.pathname.endsWith('/'), res });
+  const page = deps.zpages(url.pathname, req.headers.accept, [...Object.keys(documents), ...otherPaths]);
+  if (page) return void res.writeHead(page.code, headersOf(page)).end(page.text);
   const found = documents[url.pathname.replace(/(.)\/$/, '$1')];
   if (!found) throw new HttpError(404, '404 page not found');
   const { type, text } = await found(deps);
@@ -168,6 +173,11 @@ const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; te
   },
   '/configz': async ({ settings }) => json(describeConfig(settings)),
 };
+
+/** What is served beside documents. */
+const otherPaths = ['attach', 'containerLogs', 'exec', 'flagz', 'healthz', 'logs', 'portForward', 'run'].map(
+  (route) => `/${route}`,
+);
 
 /** As the runtime has it. */
 function describeRunning({ pod, runtime }: PodWorker): object {

@@ -9,10 +9,12 @@ import { RestMetrics } from '../../../client/rest-metrics.ts';
 import { type SecureServer, serveSecurely } from '../../../client/secure/server.ts';
 import { describeConfig } from '../../../controllers/configz.ts';
 import { flags as table } from '../../../controllers/flags.ts';
+import { buildInfoOf } from '../../../machinery/build-info.ts';
 import { realClock } from '../../../machinery/clock.ts';
 import { parseFlags } from '../../../machinery/flags.ts';
 import { silentLogger } from '../../../machinery/log.ts';
 import { realRandom } from '../../../machinery/random.ts';
+import { zpagesOf } from '../../../machinery/zpages.ts';
 import { startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
 import { eventually } from '../../environment/controllers.ts';
 
@@ -44,7 +46,9 @@ describe('the secure port', () => {
     await assert.rejects(client.request({ method: 'GET', path: '/api/v1/nodes/none' }));
     client.close();
     const context = { clock: realClock, random: realRandom, log: silentLogger, signal: abort.signal };
-    const state = { metrics, notReady: () => missing };
+    const build = buildInfoOf('x64');
+    const zpages = zpagesOf({ component: 'controllers', build, startMs: realClock.now(), flags }, realClock);
+    const state = { metrics, zpages, notReady: () => missing };
     server = (await serveSecurely(flags, context, {
       config,
       userAgent: 'test',
@@ -119,6 +123,11 @@ describe('the secure port', () => {
     assert.deepEqual(await ask('/none', admin), { code: 404, text: '404 page not found\n' });
     const monitoring = await certificateOf('scraper', 'system:monitoring');
     assert.equal((await ask('/metrics', monitoring)).code, 200);
+    assert.match(
+      (await ask('/statusz', monitoring)).text,
+      /^\nkube-controller-manager statusz\n.*\nPaths: \/configz \/flagz /s,
+    );
+    assert.match((await ask('/flagz', monitoring)).text, /\ncontrollers: \[\*,-job\]\n/);
     const { code, text } = await ask('/configz', monitoring);
     assert.deepEqual([code, JSON.parse(text).message], [403, 'forbidden: User "scraper" cannot get path "/configz"']);
   });

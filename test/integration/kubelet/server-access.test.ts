@@ -104,6 +104,8 @@ describe("who may ask the kubelet's server", () => {
       ['/runningpods/', 'pods proxy'],
       ['/healthz/ping', 'healthz proxy'],
       ['/configz', 'configz proxy'],
+      ['/statusz', 'statusz'],
+      ['/flagz', 'configz'],
       ['/stats/summary', 'stats'],
       ['/metrics', 'metrics'],
       ['/metrics/cadvisor', 'metrics'],
