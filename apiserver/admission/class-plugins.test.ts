@@ -134,3 +134,73 @@ test('devices in use are for namespaces that an administrator has marked', async
   await api.context.store.cache.waitConsistent();
   assert.equal((await make()).spec.devices.requests[0].exactly.adminAccess, true);
 });
+
+test('what is told of a claim is for whom it is: who binds, and drivers on their node or on any', async () => {
+  const api = await startMemoryApi();
+  const requests = [{ name: 'a', exactly: { deviceClassName: 'gpu' } }];
+  await api.send('POST', claims, { body: { metadata: { name: 'c' }, spec: { devices: { requests } } } });
+  const roles: [name: string, rule: object][] = [
+    ['binder', { resources: ['resourceclaims/binding'], verbs: ['patch'] }],
+    [
+      'near',
+      { resources: ['resourceclaims/driver'], verbs: ['associated-node:patch'], resourceNames: ['a.example.com'] },
+    ],
+    ['far', { resources: ['resourceclaims/driver'], verbs: ['arbitrary-node:patch', 'arbitrary-node:update'] }],
+  ];
+  const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  for (const [name, rule] of roles) {
+    const rules = [{ apiGroups: ['resource.k8s.io'], ...rule }];
+    await api.send('POST', `${rbac}/clusterroles`, { body: { metadata: { name }, rules } });
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
+    const subjects = [{ kind: 'ServiceAccount', name, namespace: 'default' }];
+    await api.send('POST', `${rbac}/clusterrolebindings`, { body: { metadata: { name }, roleRef, subjects } });
+  }
+  await api.context.store.cache.waitConsistent();
+  const account = (name: string, node?: string) => ({
+    username: `system:serviceaccount:default:${name}`,
+    groups: ['system:authenticated'],
+    ...(node && { extra: { 'authentication.kubernetes.io/node-name': [node] } }),
+  });
+  const patch = (user: ReturnType<typeof account>, status: object) => {
+    const contentType = 'application/merge-patch+json';
+    return api.send('PATCH', `${claims}/c/status`, { user, contentType, body: { status } });
+  };
+  const head = '422 ResourceClaim.resource.k8s.io "c" is invalid:';
+  const result = (driver: string) => ({ request: 'a', driver, pool: 'p', device: 'd' });
+  const matchFields = [{ key: 'metadata.name', operator: 'In', values: ['n1'] }];
+  const allocation = {
+    devices: { results: [result('a.example.com'), result('b.example.com')] },
+    nodeSelector: { nodeSelectorTerms: [{ matchFields }] },
+  };
+  assert.equal(
+    await refusal(patch(account('far'), { allocation })),
+    `${head} status: Forbidden: changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", verb="patch" permission: resourceclaims.resource.k8s.io is forbidden: User "system:serviceaccount:default:far" cannot patch resource "resourceclaims/binding" in API group "resource.k8s.io" at the cluster scope`,
+  );
+  await patch(account('binder'), { allocation });
+
+  const device = (driver: string) => ({ driver, pool: 'p', device: 'd', data: { seen: true } });
+  const [a, b] = ['a.example.com', 'b.example.com'].map(device);
+  const forbidden = (name: string, verbs: string, driver: string, first: string) =>
+    `status.devices: Forbidden: changing status.devices requires resource="resourceclaims/driver", verb="[${verbs}]" permission: resourceclaims.resource.k8s.io "${driver}" is forbidden: User "system:serviceaccount:default:${name}" cannot ${first} resource "resourceclaims/driver" in API group "resource.k8s.io" in the namespace "default"`;
+  const both = 'associated-node:patch arbitrary-node:patch';
+  const table: [user: ReturnType<typeof account>, devices: unknown[] | null, why?: string][] = [
+    // On another node, or on none, only who may everywhere.
+    [account('near', 'n2'), [a], forbidden('near', 'arbitrary-node:patch', 'a.example.com', 'arbitrary-node:patch')],
+    [account('near'), [a], forbidden('near', 'arbitrary-node:patch', 'a.example.com', 'arbitrary-node:patch')],
+    // On its own, each driver for itself.
+    [account('near', 'n1'), [a, b], forbidden('near', both, 'b.example.com', 'associated-node:patch')],
+    [account('near', 'n1'), [a]],
+    [account('far'), [a, b]],
+    // What has not changed is nobody's business.
+    [account('near', 'n1'), [{ ...a, data: { seen: false } }, b]],
+    [account('near', 'n1'), null, forbidden('near', both, 'b.example.com', 'associated-node:patch')],
+    [account('far'), null],
+  ];
+  for (const [user, devices, why] of table) {
+    if (why) assert.equal(await refusal(patch(user, { devices })), `${head} ${why}`);
+    else assert.deepEqual((await patch(user, { devices })).status.devices ?? null, devices);
+  }
+  // Who may all may this.
+  const { metadata, ...claim } = await api.send('GET', `${claims}/c`);
+  await api.send('PUT', `${claims}/c/status`, { body: { ...claim, metadata, status: { allocation, devices: [b] } } });
+});

@@ -28,6 +28,8 @@ export interface AdmissionRequest {
   oldObject?: KubeObject;
   user: UserInfo;
   dryRun: boolean;
+  /** An update that came as a patch. */
+  isPatch?: boolean;
   /** The version that the request was sent in; absent: the storage version. */
   apiVersion?: string;
   /** CreateOptions and the like, as the request brought them. */

@@ -33,6 +33,7 @@ export function readWriteOptions(
     signal: request.signal,
     isLarge: isLarge(request.body.length),
     dryRun: dryRun.length > 0,
+    isPatch: options === 'PatchOptions',
     fieldManager: manager || managerOf(request.userAgent),
     apiVersion: apiVersionOf(request.version),
     warnings: [],

@@ -39,6 +39,7 @@ export function admissionRequest(write: Write, end = new RequestEnd()): Admissio
     dryRun: options.dryRun,
     apiVersion: options.apiVersion,
     ...(options.sent && { options: options.sent }),
+    ...(options.isPatch && { isPatch: true }),
     ...(options.untold && { untold: true }),
     warn: (text) => options.warnings.push(text),
     ...(options.auditAnnotations && {

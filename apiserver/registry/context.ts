@@ -24,6 +24,8 @@ export interface WriteOptions {
   /** Aborted when who asked is gone: nothing is written for them any more. */
   signal?: AbortSignal;
   dryRun: boolean;
+  /** It came as a patch. */
+  isPatch?: boolean;
   fieldManager: string;
   /** What the kind and admission have to tell the client. */
   warnings: string[];
