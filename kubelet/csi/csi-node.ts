@@ -28,20 +28,25 @@ export class CsiNode {
   }
 
   async add(name: string, info: NodeGetInfoResponse): Promise<void> {
-    const { node_id: nodeID, max_volumes_per_node, accessible_topology } = info;
+    const { node_id: nodeID, accessible_topology } = info;
     if (nodeID === '') throw new Error(`driver ${name} has no name for this node`);
     const labels = accessible_topology?.segments ?? {};
-    const limit = Number(max_volumes_per_node);
     const driver: CSINodeDriver = {
       name,
       nodeID,
       topologyKeys: Object.keys(labels).sort(),
-      ...(limit > 0 ? { allocatable: { count: Math.min(limit, 2 ** 31 - 1) } } : {}),
+      ...limitOf(info),
     };
     await this.#lock.run('', async () => {
       await this.#describeNode(labels, (ids) => ({ ...ids, [name]: nodeID }));
       await this.#edit((drivers) => [...drivers.filter((one) => one.name !== name), driver]);
     });
+  }
+
+  /** Another limit of a driver that is there. */
+  async setLimit(name: string, info: NodeGetInfoResponse): Promise<void> {
+    const limited = ({ allocatable: _, ...driver }: CSINodeDriver) => ({ ...driver, ...limitOf(info) });
+    await this.#lock.run('', () => this.#edit((all) => all.map((one) => (one.name === name ? limited(one) : one))));
   }
 
   async remove(name: string): Promise<void> {
@@ -111,6 +116,12 @@ export class CsiNode {
     const owner = { apiVersion: 'v1', kind: 'Node', name, uid: metadata.uid ?? '' };
     return { metadata: { name, ownerReferences: [owner] }, spec: { drivers } };
   }
+}
+
+/** Without one a driver takes as many as there are. */
+function limitOf({ max_volumes_per_node }: NodeGetInfoResponse): Pick<CSINodeDriver, 'allocatable'> {
+  const limit = Number(max_volumes_per_node);
+  return limit > 0 ? { allocatable: { count: Math.min(limit, 2 ** 31 - 1) } } : {};
 }
 
 const isReplaced = (driver: CSINodeDriver, before: readonly CSINodeDriver[]) => {

@@ -17,6 +17,7 @@ import { createCsiPlugin } from './csi-plugin.ts';
 import { CsiVolumes } from './csi-volumes.ts';
 import { CsiDrivers } from './drivers.ts';
 import { PluginWatcher } from './plugin-watcher.ts';
+import { VolumeLimits } from './volume-limits.ts';
 
 export interface NodeStorageDeps {
   client: KubeClient;
@@ -41,15 +42,21 @@ export class NodeStorage {
   readonly #node: CsiNode;
   readonly #volumes: CsiVolumes;
   readonly #objects: Informer<CSIDriver>;
+  readonly #limits: VolumeLimits;
   #reported: readonly string[] = [];
   #isSynced = false;
 
   constructor(deps: NodeStorageDeps) {
-    const { client, events, nodeName, rootDir, mounts, tokens, log } = deps;
+    const { client, events, nodeName, rootDir, mounts, tokens, clock, log } = deps;
     this.#deps = deps;
     this.#node = new CsiNode(client, nodeName);
     this.drivers = new CsiDrivers(this.#node);
+    this.#limits = new VolumeLimits({ node: this.#node, drivers: this.drivers, clock, log });
     this.#objects = deps.factory.informer(CSIDriverKind);
+    this.#objects.onChange((object, old) => {
+      const { metadata } = (object ?? old)!;
+      this.#limits.every(object?.spec.nodeAllocatableUpdatePeriodSeconds, metadata.name!);
+    });
     void this.#objects.synced().then(() => {
       this.#isSynced = true;
     });
@@ -125,6 +132,7 @@ export class NodeStorage {
   }
 
   close(): void {
+    this.#limits.close();
     this.drivers.close();
   }
 }

@@ -163,6 +163,18 @@ test('a label of the node that says another place stands, and the driver is told
   assert.equal((await node()).metadata.labels['a.example/zone'], 'z1');
 });
 
+test('the limit of a driver that is there may change, and go', async (t) => {
+  const { csiNode, csiDrivers } = await setUp(t);
+  const info = (max: number) => ({ node_id: 'x', max_volumes_per_node: String(max), accessible_topology: null });
+  const counts = async () => (await csiDrivers()).map((d: any) => d.allocatable?.count);
+  for (const name of ['a.example', 'b.example']) await csiNode.add(name, info(3));
+  await csiNode.setLimit('a.example', info(5));
+  assert.deepEqual(await counts(), [5, 3]);
+  await csiNode.setLimit('a.example', info(0));
+  await csiNode.setLimit('none.example', info(9));
+  assert.deepEqual(await counts(), [undefined, 3]);
+});
+
 test('a driver that names the node anew is written anew', async (t) => {
   const { csiNode, csiDrivers } = await setUp(t);
   const info = (node_id: string) => ({ node_id, max_volumes_per_node: '0', accessible_topology: null });
