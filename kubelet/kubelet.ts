@@ -48,7 +48,7 @@ import { createTcpProber } from './probes/tcp-probe.ts';
 import { AllocationStore } from './resize/allocation.ts';
 import { createAccess } from './server/client-access.ts';
 import type { KubeletSettings } from './server/configz.ts';
-import { readNodeUsage } from './server/resource-metrics.ts';
+import { readGroupUse } from './server/group-use.ts';
 import { type ServerDeps, startServer } from './server/server.ts';
 import { type DnsSettings, faultOfResolvConf, parseResolvConf, type Warn } from './spec/dns.ts';
 import { MirrorPods } from './static/mirror-pods.ts';
@@ -105,14 +105,14 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const metrics = registerMetrics(context.metrics, () => podSet);
   tellNode(context.metrics, nodeName, () => podSet);
   registerVolumeMetrics(context.metrics, clock, async () => {
-    const uses = workers().map((worker) => worker.measureVolumes());
+    const uses = workers().map((worker) => worker.measureClaims());
     return (await Promise.all(uses)).flat();
   });
   const records = new PullRecords(join(rootDir, 'image_manager'), options.pullVerification, { clock, log });
   await records.recover(async (image) => (await cri.images.ImageStatus({ image: { image } })).image ?? undefined);
   const imageGc = new ImageGarbageCollector({ cri, clock, log, records }, options.imageGc);
   const nodeObject = () => reporter.node ?? { metadata: { name: nodeName } };
-  const nodeUsage = () => readNodeUsage(tree, clock.now());
+  const nodeUsage = () => readGroupUse(tree, '', clock.now());
   const signals = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
   const measured = { ...base, nodeUsage, signals };
   const pressure = openPressure({ ...measured, metrics, imageGc, workers, node: nodeObject });

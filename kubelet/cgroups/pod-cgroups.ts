@@ -12,11 +12,12 @@ import { sharesOfMilliCpu } from '../spec/resources.ts';
 import { podResources } from '../spec/sandbox-config.ts';
 import type { CgroupLimits, CgroupTree } from './cgroup-tree.ts';
 
-const top = '/kubepods';
+/** Of all pods together. */
+export const podsGroup = '/kubepods';
 const qosDirs: Record<QosClass, string> = {
-  Guaranteed: top,
-  Burstable: `${top}/burstable`,
-  BestEffort: `${top}/besteffort`,
+  Guaranteed: podsGroup,
+  Burstable: `${podsGroup}/burstable`,
+  BestEffort: `${podsGroup}/besteffort`,
 };
 
 /** The groups that pods lie in. */
@@ -68,13 +69,13 @@ export class PodCgroups {
   containerFiles(): Record<string, string> {
     if (this.#tree.version === 1) return {};
     const files: Record<string, string> = this.#singleProcessOOMKill ? {} : { 'memory.oom.group': '1' };
-    if (this.#tree.read('memory', top, 'memory.swap.max') !== undefined) files['memory.swap.max'] = '0';
+    if (this.#tree.read('memory', podsGroup, 'memory.swap.max') !== undefined) files['memory.swap.max'] = '0';
     return files;
   }
 
   /** Makes the groups that pods lie in. */
   setUp({ milliCpu, memoryBytes, pids }: NodeCapacity): void {
-    this.#tree.apply(top, { cpuShares: sharesOfMilliCpu(milliCpu), memoryBytes, pids });
+    this.#tree.apply(podsGroup, { cpuShares: sharesOfMilliCpu(milliCpu), memoryBytes, pids });
     this.#tree.apply(qosDirs.BestEffort, { cpuShares: 2 });
     this.#tree.apply(qosDirs.Burstable, { cpuShares: 2 });
   }

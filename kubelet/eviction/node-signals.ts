@@ -1,7 +1,7 @@
 // What of the node is free now. Upstream: makeSignalObservations in eviction/helpers.go.
 import { readFileSync, statfsSync } from 'node:fs';
 import type { NodeFacts } from '../node/node-facts.ts';
-import type { NodeUsage } from '../server/resource-metrics.ts';
+import type { GroupUse } from '../server/group-use.ts';
 import type { Observations } from './thresholds.ts';
 
 export interface NodeSignalsDeps {
@@ -9,7 +9,7 @@ export interface NodeSignalsDeps {
   /** Where pods write to, and where images lie. */
   rootDir: string;
   imageDir(): string | undefined;
-  nodeUsage(): NodeUsage | undefined;
+  nodeUsage(): GroupUse | undefined;
 }
 
 export function readNodeSignals({ facts, rootDir, imageDir, nodeUsage }: NodeSignalsDeps): Observations {
@@ -25,7 +25,7 @@ export function readNodeSignals({ facts, rootDir, imageDir, nodeUsage }: NodeSig
 }
 
 /** What the node's own group leaves, unless others have left less of the machine. */
-function readMemory(capacity: number, usage: NodeUsage | undefined) {
+function readMemory(capacity: number, usage: GroupUse | undefined) {
   const machine = Number(/^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0) * 1024;
   const own = Math.max(0, capacity - (usage?.workingSetBytes ?? 0));
   return { available: Math.min(machine, own), capacity };

@@ -15,7 +15,7 @@ import type { PendingResize, ResizeRefusal } from '../resize/resize-admission.ts
 import { isStaticPod } from '../static/static-pod-file.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
-import type { ClaimUse } from '../volumes/volume-use.ts';
+import { type ClaimUse, isOfClaim, type PodVolumeUse } from '../volumes/volume-use.ts';
 import { ExitWaiters } from './exit-waiters.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { type ContainerStop, containersForAll, isComplete, planPod } from './plan.ts';
@@ -166,8 +166,13 @@ export class PodWorker {
   }
 
   /** How full the volumes of its claims are. */
-  measureVolumes(): Promise<ClaimUse[]> {
-    return this.#volumes.measure();
+  async measureClaims(): Promise<ClaimUse[]> {
+    return (await this.#volumes.measure(true)).filter(isOfClaim);
+  }
+
+  /** How full its volumes are. */
+  measureVolumes(): Promise<PodVolumeUse[]> {
+    return this.#volumes.measure(false);
   }
 
   /** The pod as the API server has it now. */

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { applyResources, type Cgroups, planWritesV1, planWritesV2 } from './cgroup.ts';
 import { buildResources, mergeResources, parseDevicesList } from './spec/resources.ts';
-import { parseNetDev, readCpu, readMemory } from './stats.ts';
+import { parseNetDev, readCpu, readIo, readMemory } from './stats.ts';
 
 const none: LinuxContainerResources = {
   cpu_period: '0',
@@ -140,6 +140,19 @@ describe('statistics', () => {
     assert.equal(readCpu(cgroups, '/x', '1')!.usage_core_nano_seconds!.value, '1500000');
     const memory = readMemory(cgroups, '/x', '1')!;
     assert.deepEqual([memory.working_set_bytes!.value, memory.available_bytes], ['0', undefined]);
+  });
+  test('of v2, with what its tasks waited for', () => {
+    const pressure =
+      'some avg10=1.50 avg60=0.20 avg300=0.03 total=42\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n';
+    const files = { 'cpu.stat': 'usage_usec 1\n', 'cpu.pressure': pressure, 'io.pressure': pressure };
+    const psi = {
+      Full: { Total: '7', Avg10: 0, Avg60: 0, Avg300: 0 },
+      Some: { Total: '42', Avg10: 1.5, Avg60: 0.2, Avg300: 0.03 },
+    };
+    assert.deepEqual(readCpu(fakeCgroups(2, files), '/x', '1')!.psi, psi);
+    assert.deepEqual(readIo(fakeCgroups(2, files), '/x', '1'), { timestamp: '1', psi });
+    assert.equal(readIo(fakeCgroups(1, files), '/x', '1'), null);
+    assert.equal(readIo(fakeCgroups(2, {}), '/x', '1'), null);
   });
   test('of a cgroup that is gone', () => assert.equal(readMemory(fakeCgroups(2, {}), '/x', '1'), null));
   test('of links', () => {

@@ -9,8 +9,11 @@ import type {
   ContainerStats,
   CpuUsage,
   FilesystemUsage,
+  IoUsage,
   MemoryUsage,
   NetworkInterfaceUsage,
+  PsiData,
+  PsiStats,
 } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import type { Cgroups } from './cgroup.ts';
@@ -31,6 +34,24 @@ function parseFlatKeyed(text: string): Map<string, bigint> {
   return out;
 }
 
+/** How long tasks of the group waited for it, as the kernel writes it; null where it does not count (on version 1, for one). */
+function readPressure(cgroups: Cgroups, path: string, what: 'cpu' | 'memory' | 'io'): Init<PsiStats> | null {
+  const text = cgroups.facts.version === 1 ? null : cgroups.read('', path, `${what}.pressure`);
+  if (text === null) return null;
+  const data = (word: string): Init<PsiData> => {
+    const line = new RegExp(`^${word} (.*)$`, 'm').exec(text)?.[1] ?? '';
+    const { total = '0', ...averages } = Object.fromEntries(line.split(' ').map((field) => field.split('=')));
+    const [avg10, avg60, avg300] = [10, 60, 300].map((seconds) => Number(averages[`avg${seconds}`] ?? 0));
+    return { Total: total, Avg10: avg10, Avg60: avg60, Avg300: avg300 };
+  };
+  return { Full: data('full'), Some: data('some') };
+}
+
+export function readIo(cgroups: Cgroups, path: string, timestamp: string): Init<IoUsage> | null {
+  const psi = readPressure(cgroups, path, 'io');
+  return psi && { timestamp, psi };
+}
+
 export function readCpu(cgroups: Cgroups, path: string, timestamp: string): Init<CpuUsage> | null {
   if (cgroups.facts.version === 1) {
     const usage = cgroups.read('cpuacct', path, 'cpuacct.usage');
@@ -38,7 +59,8 @@ export function readCpu(cgroups: Cgroups, path: string, timestamp: string): Init
   }
   const text = cgroups.read('', path, 'cpu.stat');
   const usec = text === null ? undefined : parseFlatKeyed(text).get('usage_usec');
-  return usec === undefined ? null : { timestamp, usage_core_nano_seconds: value(usec * 1000n) };
+  if (usec === undefined) return null;
+  return { timestamp, usage_core_nano_seconds: value(usec * 1000n), psi: readPressure(cgroups, path, 'cpu') };
 }
 
 /** A limit so high that it means none. */
@@ -63,6 +85,7 @@ export function readMemory(cgroups: Cgroups, path: string, timestamp: string): I
     rss_bytes: value(pick(v1 ? 'total_rss' : 'anon')),
     page_faults: value(pick(v1 ? 'total_pgfault' : 'pgfault')),
     major_page_faults: value(pick(v1 ? 'total_pgmajfault' : 'pgmajfault')),
+    psi: readPressure(cgroups, path, 'memory'),
     ...(limit < unlimited ? { available_bytes: value(limit > workingSet ? limit - workingSet : 0n) } : {}),
   };
 }
@@ -80,6 +103,7 @@ export async function containerStatsOf(rt: Runtime, container: ContainerRecord):
     attributes: { id, metadata: config.metadata, labels: config.labels, annotations: config.annotations },
     cpu: running ? readCpu(rt.cgroups, cgroupPath, timestamp) : null,
     memory: running ? readMemory(rt.cgroups, cgroupPath, timestamp) : null,
+    io: running ? readIo(rt.cgroups, cgroupPath, timestamp) : null,
     writable_layer: await fsUsage(upperDirOf(rt, id), rt.containers.dir, timestamp),
   };
 }

@@ -7,6 +7,7 @@ import type { NodeFacts } from '../node/node-facts.ts';
 import { isRunning, millisOf, nameOf, type RuntimeState, readySandbox } from '../pods/runtime-state.ts';
 import { readDisks, readPackets } from './device-use.ts';
 import { Exposition } from './exposition.ts';
+import { readPressure } from './group-use.ts';
 
 /** Where a figure stands: controller, file, the word before it (none: it stands alone), and what one of it is worth. */
 type Place = readonly [controller: string, file: string, word?: string, unit?: number];
@@ -60,6 +61,21 @@ const families = {
   container_memory_total_active_file_bytes: ['gauge', 'Contents of files that were used lately.'],
   container_memory_total_inactive_file_bytes: ['gauge', 'Contents of files that were not used lately.'],
   container_oom_events_total: ['counter', 'Processes that were killed for want of memory.'],
+  container_pressure_cpu_stalled_seconds_total: ['counter', 'Time in which nothing in it could go on for want of CPU.'],
+  container_pressure_cpu_waiting_seconds_total: ['counter', 'Time in which something in it waited for CPU.'],
+  container_pressure_memory_stalled_seconds_total: [
+    'counter',
+    'Time in which nothing in it could go on for want of memory.',
+  ],
+  container_pressure_memory_waiting_seconds_total: ['counter', 'Time in which something in it waited for memory.'],
+  container_pressure_io_stalled_seconds_total: [
+    'counter',
+    'Time in which nothing in it could go on for want of input and output.',
+  ],
+  container_pressure_io_waiting_seconds_total: [
+    'counter',
+    'Time in which something in it waited for input and output.',
+  ],
   container_processes: ['gauge', 'Processes in it.'],
   container_threads: ['gauge', 'Threads in it.'],
   container_fs_usage_bytes: ['gauge', 'Bytes on the disk in the writable layer.'],
@@ -172,6 +188,12 @@ function addGroup(out: Out, tree: CgroupTree, labels: Labels, atMs: number): voi
     if (family.includes('_cfs_') && !isLimited) continue;
     const at = family === 'container_cpu_usage_seconds_total' ? { ...labels, cpu: 'total' } : labels;
     out.add(family as keyof typeof places, at, value, atMs);
+  }
+  for (const what of ['cpu', 'memory', 'io'] as const) {
+    const pressure = readPressure(tree, labels.id, what);
+    const seconds = (total: number | undefined) => (total === undefined ? undefined : total / 1e6);
+    out.add(`container_pressure_${what}_stalled_seconds_total`, labels, seconds(pressure?.full.total), atMs);
+    out.add(`container_pressure_${what}_waiting_seconds_total`, labels, seconds(pressure?.some.total), atMs);
   }
   const idle = found.get('container_memory_total_inactive_file_bytes') ?? 0;
   const workingSet = Math.max(0, (found.get('container_memory_usage_bytes') ?? Number.NaN) - idle);

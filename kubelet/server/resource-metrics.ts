@@ -1,18 +1,11 @@
 // /metrics/resource: what the metrics server reads. Every sample bears the time of its measurement.
 // https://kubernetes.io/docs/reference/instrumentation/node-metrics/ Upstream: pkg/kubelet/metrics/collectors/resource_metrics.go.
 import type { CpuUsage, MemoryUsage, PodSandboxStats } from '../../proto/cri.gen.ts';
-import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import { Exposition } from './exposition.ts';
-
-/** Use of the node as a whole. */
-export interface NodeUsage {
-  cpuSeconds: number;
-  workingSetBytes: number;
-  atMs: number;
-}
+import type { GroupUse } from './group-use.ts';
 
 export interface ResourceInput {
-  node: NodeUsage | undefined;
+  node: Pick<GroupUse, 'cpuSeconds' | 'workingSetBytes' | 'atMs'> | undefined;
   pods: readonly PodSandboxStats[];
   /** When a container began, in milliseconds since the epoch; undefined for one that does not run. */
   startOf(containerId: string): number | undefined;
@@ -59,19 +52,3 @@ const workingSet = (memory: MemoryUsage | null | undefined) =>
   memory?.working_set_bytes ? Number(memory.working_set_bytes.value) : undefined;
 const millis = (use: { timestamp: string } | null | undefined) =>
   use ? Number(BigInt(use.timestamp || '0') / 1_000_000n) : undefined;
-
-/** Reads what the node's own control group has used. */
-export function readNodeUsage(tree: CgroupTree, atMs: number): NodeUsage | undefined {
-  const isV1 = tree.version === 1;
-  const number = (text: string | undefined, pattern: RegExp) => Number(pattern.exec(text ?? '')?.[1] ?? Number.NaN);
-  const cpuSeconds = isV1
-    ? number(tree.read('cpuacct', '', 'cpuacct.usage'), /^(\d+)/) / 1e9
-    : number(tree.read('', '', 'cpu.stat'), /^usage_usec (\d+)/m) / 1e6;
-  const used = number(tree.read('memory', '', isV1 ? 'memory.usage_in_bytes' : 'memory.current'), /^(\d+)/);
-  const idle = number(
-    tree.read('memory', '', 'memory.stat'),
-    isV1 ? /^total_inactive_file (\d+)/m : /^inactive_file (\d+)/m,
-  );
-  if (Number.isNaN(cpuSeconds) || Number.isNaN(used - idle)) return undefined;
-  return { cpuSeconds, workingSetBytes: Math.max(0, used - idle), atMs };
-}

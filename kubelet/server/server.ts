@@ -16,7 +16,7 @@ import type { Logger } from '../../machinery/log.ts';
 import type { Zpages } from '../../machinery/zpages.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
-import { type PodCgroups, podGroups } from '../cgroups/pod-cgroups.ts';
+import { type PodCgroups, podGroups, podsGroup } from '../cgroups/pod-cgroups.ts';
 import type { Observations } from '../eviction/thresholds.ts';
 import type { NodeFacts } from '../node/node-facts.ts';
 import type { PodSet } from '../pods/pod-set.ts';
@@ -26,11 +26,13 @@ import { countRequests } from '../work-metrics.ts';
 import { renderCadvisorMetrics } from './cadvisor-metrics.ts';
 import type { ClientAccess } from './client-access.ts';
 import { describeConfig, type KubeletSettings } from './configz.ts';
+import { CpuRates } from './cpu-rates.ts';
+import { type GroupUse, readGroupUse } from './group-use.ts';
 import { type HealthChecks, serveHealth } from './health.ts';
 import { HttpError } from './http-error.ts';
 import { serveLogs } from './logs-route.ts';
 import { serveNodeLogs } from './node-logs.ts';
-import { type NodeUsage, renderResourceMetrics } from './resource-metrics.ts';
+import { renderResourceMetrics } from './resource-metrics.ts';
 import { serveRun } from './run-route.ts';
 import { describeNodeStats } from './stats.ts';
 import { openStream } from './stream-route.ts';
@@ -60,11 +62,17 @@ export interface ServerDeps {
   health: HealthChecks;
   zpages: Zpages;
   settings: KubeletSettings;
-  nodeUsage(): NodeUsage | undefined;
+  nodeUsage(): GroupUse | undefined;
   signals(): Observations;
   tree: CgroupTree;
   facts: NodeFacts;
   cgroups: PodCgroups;
+}
+
+/** What the server itself keeps. */
+interface Serving extends ServerDeps {
+  startMs: number;
+  rates: CpuRates;
 }
 
 export interface KubeletServer {
@@ -85,7 +93,8 @@ const idleTimeoutMs = 90_000;
 /** Connections at a time of those who show no certificate. */
 const maxStrangers = 256;
 
-export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
+export async function startServer(given: ServerDeps): Promise<KubeletServer> {
+  const deps: Serving = { ...given, startMs: given.clock.now(), rates: new CpuRates() };
   const { pair, clientCa: ca } = deps.tls;
   const contextOf = (one: ServerPair | undefined) => ({ ca, ...(one ? { cert: one.cert, key: one.key } : {}) });
   const server = createServer({ ...contextOf(pair), requestCert: true, rejectUnauthorized: false, ...httpLimits });
@@ -125,7 +134,7 @@ export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
   };
 }
 
-async function answer(deps: ServerDeps, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function answer(deps: Serving, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const url = parseUrl(req);
   const [route = '', ...rest] = pathParts(url);
   await deps.access(req, route);
@@ -141,7 +150,7 @@ async function answer(deps: ServerDeps, req: IncomingMessage, res: ServerRespons
   if (page) return void res.writeHead(page.code, headersOf(page)).end(page.text);
   const found = documents[url.pathname.replace(/(.)\/$/, '$1')];
   if (!found) throw new HttpError(404, '404 page not found');
-  const { type, text } = await found(deps);
+  const { type, text } = await found(deps, url.searchParams);
   res.writeHead(200, { 'content-type': type });
   res.end(text);
 }
@@ -153,7 +162,8 @@ const json = (value: object) => ({ type: 'application/json', text: JSON.stringif
 const metricsOf = async (registry: Registry) => ({ type: registry.contentType, text: await registry.metrics() });
 
 /** What is read as a whole. */
-const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; text: string }>> = {
+const documents: Record<string, (deps: Serving, query: URLSearchParams) => Promise<{ type: string; text: string }>> = {
+  '/stats/summary': async (deps, query) => json(await describeStats(deps, query.get('only_cpu_and_memory') === 'true')),
   '/pods': async ({ pods }) => {
     const items = pods.list().map(({ pod, status }) => ({ ...pod, status }));
     return json({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items });
@@ -166,11 +176,6 @@ const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; te
   '/metrics/probes': ({ probeMetrics }) => metricsOf(probeMetrics),
   '/metrics/cadvisor': async (deps) => ({ type: deps.metrics.contentType, text: await describeGroups(deps) }),
   '/metrics/resource': async (deps) => ({ type: deps.metrics.contentType, text: await describeResources(deps) }),
-  '/stats/summary': async (deps) => {
-    const volumesOf = async (uid: string) => (await deps.pods.worker(uid)?.measureVolumes()) ?? [];
-    const node = { usage: deps.nodeUsage(), signals: deps.signals() };
-    return json(await describeNodeStats({ ...deps, node, volumesOf, nowMs: deps.clock.now() }));
-  },
   '/configz': async ({ settings }) => json(describeConfig(settings)),
 };
 
@@ -195,6 +200,19 @@ const readStats = ({ cri, log }: ServerDeps) =>
     log.warn({ err }, 'the use of resources could not be read');
     return undefined;
   });
+
+function describeStats(deps: Serving, onlyCpuAndMemory: boolean): Promise<object> {
+  const nowMs = deps.clock.now();
+  return describeNodeStats({
+    ...deps,
+    node: { usage: deps.nodeUsage(), signals: deps.signals() },
+    allPods: readGroupUse(deps.tree, podsGroup, nowMs),
+    worker: (uid) => deps.pods.worker(uid),
+    podLogsDir: deps.settings.podLogsDir,
+    nowMs,
+    onlyCpuAndMemory,
+  });
+}
 
 async function describeGroups(deps: ServerDeps): Promise<string> {
   const found = await readStats(deps);

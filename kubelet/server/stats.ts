@@ -1,107 +1,230 @@
-// /stats/summary: use of the node's resources by pods and containers, as the runtime measures it.
-// Upstream: staging/src/k8s.io/kubelet/pkg/apis/stats/v1alpha1.
-
+// /stats/summary: use of the node's resources by pods and containers, as the runtime and the control groups measure it.
+// https://kubernetes.io/docs/reference/instrumentation/node-metrics/#summary-api-source
+// Upstream: staging/src/k8s.io/kubelet/pkg/apis/stats/v1alpha1, pkg/kubelet/stats.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Pod } from '../../api/core/pod.ts';
+import { measureFolder } from '../../host/folder-size.ts';
+import { netDevRows } from '../../host/net-dev.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
 import type {
+  ContainerStats,
   CpuUsage,
   FilesystemUsage,
+  IoUsage,
   MemoryUsage,
   NetworkInterfaceUsage,
   PodSandboxStats,
+  PsiData,
+  PsiStats,
 } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import { diskVolumesOf } from '../eviction/storage-limits.ts';
 import type { Observation, Observations } from '../eviction/thresholds.ts';
-import type { ClaimUse } from '../volumes/volume-use.ts';
-import type { NodeUsage } from './resource-metrics.ts';
-
-const timeOf = (nanoseconds: string) => new Date(Number(BigInt(nanoseconds || '0') / 1_000_000n)).toISOString();
-const numberOf = (value: { value: string } | null) => (value ? Number(value.value) : undefined);
+import { podLogDir } from '../logs/pod-log-folders.ts';
+import type { PodWorker } from '../pods/pod-worker.ts';
+import { millisOf, nameOf, readySandbox } from '../pods/runtime-state.ts';
+import type { PodVolumeUse, VolumeUse } from '../volumes/volume-use.ts';
+import type { CpuRates } from './cpu-rates.ts';
+import type { GroupUse } from './group-use.ts';
 
 export interface StatsInput {
   cri: CriClient;
   nodeName: string;
-  node: { usage: NodeUsage | undefined; signals: Observations };
-  /** How full the volumes of a pod's claims are. */
-  volumesOf(podUid: string): Promise<ClaimUse[]>;
+  /** When the kubelet began to measure. */
+  startMs: number;
+  node: { usage: GroupUse | undefined; signals: Observations };
+  /** Of all pods together. */
+  allPods: GroupUse | undefined;
+  worker(podUid: string): Pick<PodWorker, 'pod' | 'runtime' | 'measureVolumes'> | undefined;
+  rates: CpuRates;
+  podLogsDir: string;
   nowMs: number;
+  /** Nothing that takes long to measure. */
+  onlyCpuAndMemory: boolean;
 }
 
-export async function describeNodeStats({ cri, nodeName, node, volumesOf, nowMs }: StatsInput): Promise<object> {
-  const { stats } = await cri.runtime.ListPodSandboxStats({});
-  const pods = stats.map(async (pod) => {
-    const uses = await volumesOf(pod.attributes?.metadata?.uid ?? '');
-    return {
-      ...describePod(pod),
-      ...(uses.length > 0 ? { volume: uses.map((use) => describeVolume(use, nowMs)) } : {}),
-    };
-  });
-  return { node: { nodeName, ...describeNode(node, new Date(nowMs).toISOString()) }, pods: await Promise.all(pods) };
+/** What is undefined in it does not show in its JSON. */
+export async function describeNodeStats(input: StatsInput): Promise<object> {
+  const { stats } = await input.cri.runtime.ListPodSandboxStats({});
+  const pods = await Promise.all(stats.map((pod) => describePod(pod, input)));
+  const node = describeNode(input);
+  input.rates.turn();
+  return { node, pods };
 }
 
-/** What is undefined in an answer does not show in its JSON. */
-function describeNode({ usage, signals }: StatsInput['node'], time: string): object {
-  const fsOf = (bytes: Observation | undefined, inodes: Observation | undefined) => ({
-    time,
-    availableBytes: bytes?.available,
-    capacityBytes: bytes?.capacity,
-    usedBytes: bytes && bytes.capacity - bytes.available,
-    inodesFree: inodes?.available,
-    inodes: inodes?.capacity,
-    inodesUsed: inodes && inodes.capacity - inodes.available,
-  });
+function describeNode({ nodeName, node, allPods, rates, startMs, nowMs, onlyCpuAndMemory }: StatsInput): object {
+  const { usage, signals } = node;
+  const time = timestamp(nowMs);
+  const startTime = timestamp(startMs);
   const pids = signals['pid.available'];
-  const availableBytes = signals['memory.available']?.available;
+  const images = fsOf(signals, 'imagefs');
+  const pods = allPods && { name: 'pods', startTime, ...describeGroup('pods', allPods, rates, onlyCpuAndMemory) };
+  const own = usage && describeGroup('', usage, rates, onlyCpuAndMemory);
+  const memory = own && { ...own.memory, availableBytes: signals['memory.available']?.available };
+  const base = { nodeName, systemContainers: pods && [pods], startTime, cpu: own?.cpu, memory };
+  if (onlyCpuAndMemory) return base;
   return {
-    cpu: usage && { time, usageCoreNanoSeconds: Math.round(usage.cpuSeconds * 1e9) },
-    memory: usage && { time, availableBytes, workingSetBytes: usage.workingSetBytes },
-    fs: fsOf(signals['nodefs.available'], signals['nodefs.inodesFree']),
-    runtime: { imageFs: fsOf(signals['imagefs.available'], signals['imagefs.inodesFree']) },
+    ...base,
+    io: own?.io,
+    network: { time, ...nodeNetwork() },
+    fs: { time, ...fsOf(signals, 'nodefs') },
+    runtime: { imageFs: { time, ...images }, containerFs: { time, ...images } },
     rlimit: pids && { time, maxpid: pids.capacity, curproc: pids.capacity - pids.available },
   };
 }
 
-function describeVolume({ name, claim, isAbnormal, ...use }: ClaimUse, nowMs: number): object {
-  const health = isAbnormal === undefined ? {} : { volumeHealthStats: { abnormal: isAbnormal } };
+function describeGroup(key: string, use: GroupUse, rates: CpuRates, onlyCpuAndMemory: boolean) {
+  const { atMs, cpuSeconds, usageBytes, workingSetBytes, rssBytes, pageFaults, majorPageFaults, limitBytes } = use;
+  const { cpu, memory, io } = use.pressure;
+  const time = timestamp(atMs);
+  const nanoseconds = Math.round(cpuSeconds * 1e9);
+  const availableBytes = limitBytes && Math.max(0, limitBytes - workingSetBytes);
+  const counts = { usageBytes, workingSetBytes, rssBytes, pageFaults, majorPageFaults };
   return {
-    time: new Date(nowMs).toISOString(),
-    ...use,
-    name,
-    pvcRef: { name: claim.name, namespace: claim.namespace },
-    ...health,
+    cpu: { time, usageNanoCores: rates.of(key, atMs, nanoseconds), usageCoreNanoSeconds: nanoseconds, psi: cpu },
+    memory: { time, availableBytes, ...counts, psi: memory },
+    io: io && !onlyCpuAndMemory ? { time, psi: io } : undefined,
   };
 }
 
-function describePod({ attributes, linux }: PodSandboxStats): object {
-  const { name = '', namespace = '', uid = '' } = attributes?.metadata ?? {};
+const takenOf = (seen: Observation | undefined) => seen && seen.capacity - seen.available;
+
+function fsOf(signals: Observations, fs: 'nodefs' | 'imagefs'): VolumeUse {
+  const [bytes, inodes] = [signals[`${fs}.available`], signals[`${fs}.inodesFree`]];
+  return {
+    availableBytes: bytes?.available,
+    capacityBytes: bytes?.capacity,
+    usedBytes: takenOf(bytes),
+    inodesFree: inodes?.available,
+    inodes: inodes?.capacity,
+    inodesUsed: takenOf(inodes),
+  };
+}
+
+/** The ends of pods' links are no interfaces of the node. */
+const isOfNode = (name: string) => name !== 'lo' && !/^(pod|veth|docker)/.test(name);
+
+function nodeNetwork(): object {
+  const interfaces = netDevRows(readFileSync('/proc/self/net/dev', 'latin1'))
+    .filter(({ name }) => isOfNode(name))
+    .map(({ name, counts }) => {
+      const [rxBytes, , rxErrors, , , , , , txBytes, , txErrors] = counts.map(Number);
+      return { name, rxBytes, rxErrors, txBytes, txErrors };
+    });
+  return { ...(interfaces.find(({ name }) => name === 'eth0') ?? { name: '' }), interfaces };
+}
+
+async function describePod(stats: PodSandboxStats, input: StatsInput): Promise<object> {
+  const { name = '', namespace = '', uid = '' } = stats.attributes?.metadata ?? {};
+  const { linux } = stats;
+  const worker = input.worker(uid);
+  const sandbox = worker && readySandbox(worker.runtime.state);
+  const containers = await Promise.all((linux?.containers ?? []).map((c) => describeContainer(c, worker, input)));
+  const base = {
+    podRef: { name, namespace, uid },
+    startTime: timestamp(sandbox ? millisOf(sandbox.created_at) : input.startMs),
+    containers,
+    cpu: cpuOf(`pod ${uid}`, linux?.cpu, input.rates),
+    memory: memoryOf(linux?.memory),
+  };
+  if (input.onlyCpuAndMemory) return base;
+  const volumes = (await worker?.measureVolumes()) ?? [];
   const network = linux?.network;
   return {
-    podRef: { name, namespace, uid },
-    cpu: cpuOf(linux?.cpu),
-    memory: memoryOf(linux?.memory),
+    ...base,
+    io: ioOf(linux?.io),
     network: network
       ? {
           time: timeOf(network.timestamp),
-          ...(network.default_interface ? interfaceOf(network.default_interface) : {}),
+          ...(network.default_interface ? interfaceOf(network.default_interface) : { name: '' }),
           interfaces: network.interfaces.map(interfaceOf),
         }
       : undefined,
+    volume: volumes.length > 0 ? volumes.map((use) => describeVolume(use, input.nowMs)) : undefined,
+    'ephemeral-storage': describeEphemeral(containers, worker?.pod, volumes, input),
     process_stats: { process_count: numberOf(linux?.process?.process_count ?? null) ?? 0 },
-    containers: (linux?.containers ?? []).map((c) => ({
-      name: c.attributes?.metadata?.name ?? '',
-      cpu: cpuOf(c.cpu),
-      memory: memoryOf(c.memory),
-      rootfs: rootfsOf(c.writable_layer),
-    })),
   };
 }
 
-const cpuOf = (cpu: CpuUsage | null | undefined) =>
-  cpu
-    ? {
-        time: timeOf(cpu.timestamp),
-        usageNanoCores: numberOf(cpu.usage_nano_cores),
-        usageCoreNanoSeconds: numberOf(cpu.usage_core_nano_seconds),
-      }
-    : undefined;
+/** What the pod takes of the node's disk: layers, logs, and volumes that go with it. */
+function describeEphemeral(
+  containers: readonly DescribedContainer[],
+  pod: Pod | undefined,
+  volumes: readonly PodVolumeUse[],
+  { node, nowMs }: StatsInput,
+): object {
+  const onDisk = new Set(pod && diskVolumesOf(pod).map((volume) => volume.name));
+  for (const volume of pod?.spec.volumes ?? []) if (volume.configMap) onDisk.add(volume.name);
+  const uses = [
+    ...containers.flatMap(({ rootfs, logs }) => [rootfs, logs]),
+    ...volumes.filter((use) => onDisk.has(use.name)),
+  ];
+  const sum = (field: 'usedBytes' | 'inodesUsed') => uses.reduce((total, use) => total + (use?.[field] ?? 0), 0);
+  const own = { usedBytes: sum('usedBytes'), inodesUsed: sum('inodesUsed') };
+  return { time: timestamp(nowMs), ...fsOf(node.signals, 'nodefs'), ...own };
+}
+
+interface DescribedContainer {
+  rootfs?: VolumeUse & { time: string };
+  logs?: VolumeUse & { time: string };
+  [field: string]: unknown;
+}
+
+async function describeContainer(
+  { attributes, cpu, memory, io, writable_layer: layer }: ContainerStats,
+  worker: Pick<PodWorker, 'pod' | 'runtime'> | undefined,
+  { rates, node, podLogsDir, nowMs, startMs, onlyCpuAndMemory }: StatsInput,
+): Promise<DescribedContainer> {
+  const name = attributes?.metadata?.name ?? '';
+  const id = attributes?.id ?? '';
+  const known = worker?.runtime.state.containers.find((c) => c.id === id);
+  const begunMs = known ? millisOf(known.started_at) || millisOf(known.created_at) : startMs;
+  const base = {
+    name: known ? nameOf(known) : name,
+    startTime: timestamp(begunMs),
+    cpu: cpuOf(`container ${id}`, cpu, rates),
+    memory: memoryOf(memory),
+  };
+  if (onlyCpuAndMemory) return base;
+  const logs = worker && (await measureFolder(join(podLogDir(podLogsDir, worker.pod), name)));
+  return {
+    ...base,
+    io: ioOf(io),
+    rootfs: layer ? { time: timeOf(layer.timestamp), ...fsOf(node.signals, 'imagefs'), ...takenBy(layer) } : undefined,
+    logs: logs && {
+      time: timestamp(nowMs),
+      ...fsOf(node.signals, 'nodefs'),
+      usedBytes: logs.bytes,
+      inodesUsed: logs.inodes,
+    },
+  };
+}
+
+const takenBy = ({ used_bytes, inodes_used }: FilesystemUsage) => ({
+  usedBytes: numberOf(used_bytes),
+  inodesUsed: numberOf(inodes_used),
+});
+
+function describeVolume({ name, claim, isAbnormal, ...use }: PodVolumeUse, nowMs: number): object {
+  const health = isAbnormal === undefined ? undefined : { abnormal: isAbnormal };
+  return { time: timestamp(nowMs), ...use, name, pvcRef: claim, volumeHealthStats: health };
+}
+
+const timeOf = (nanoseconds: string) => timestamp(millisOf(nanoseconds || '0'));
+const numberOf = (value: { value: string } | null) => (value ? Number(value.value) : undefined);
+
+function cpuOf(key: string, cpu: CpuUsage | null | undefined, rates: CpuRates) {
+  if (!cpu) return undefined;
+  const used = numberOf(cpu.usage_core_nano_seconds);
+  const measured = used === undefined ? undefined : rates.of(key, millisOf(cpu.timestamp), used);
+  return {
+    time: timeOf(cpu.timestamp),
+    usageNanoCores: numberOf(cpu.usage_nano_cores) ?? measured,
+    usageCoreNanoSeconds: used,
+    psi: pressureOf(cpu.psi),
+  };
+}
 
 const memoryOf = (memory: MemoryUsage | null | undefined) =>
   memory
@@ -113,17 +236,23 @@ const memoryOf = (memory: MemoryUsage | null | undefined) =>
         rssBytes: numberOf(memory.rss_bytes),
         pageFaults: numberOf(memory.page_faults),
         majorPageFaults: numberOf(memory.major_page_faults),
+        psi: pressureOf(memory.psi),
       }
     : undefined;
 
-const rootfsOf = (layer: FilesystemUsage | null) =>
-  layer
-    ? {
-        time: timeOf(layer.timestamp),
-        usedBytes: numberOf(layer.used_bytes),
-        inodesUsed: numberOf(layer.inodes_used),
-      }
-    : undefined;
+const ioOf = (io: IoUsage | null | undefined) =>
+  io ? { time: timeOf(io.timestamp), psi: pressureOf(io.psi) } : undefined;
+
+function pressureOf(psi: PsiStats | null | undefined) {
+  if (!psi) return undefined;
+  const data = (one: PsiData | null) => ({
+    total: Number(one?.Total ?? 0),
+    avg10: one?.Avg10 ?? 0,
+    avg60: one?.Avg60 ?? 0,
+    avg300: one?.Avg300 ?? 0,
+  });
+  return { full: data(psi.Full), some: data(psi.Some) };
+}
 
 const interfaceOf = (i: NetworkInterfaceUsage) => ({
   name: i.name,

@@ -6,6 +6,7 @@ import { ifThere } from '../../host/if-there.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
 import { podResources } from '../spec/sandbox-config.ts';
 import type { VolumeContext, VolumePlugin } from './plugin.ts';
+import { folderUse } from './volume-use.ts';
 
 export const emptyDirPlugin: VolumePlugin = {
   name: 'kubernetes.io~empty-dir',
@@ -25,6 +26,7 @@ export const emptyDirPlugin: VolumePlugin = {
     } else if (!(await ifThere(stat(diskDir)))) await makeFolder(diskDir, mode, fsGroup);
     return diskDir;
   },
+  measure: folderUse,
 };
 
 /**

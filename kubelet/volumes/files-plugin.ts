@@ -7,6 +7,7 @@ import type { Volume } from '../../api/core/pod/volume.ts';
 import { type VolumeFiles, writeAtomically } from './atomic-writer.ts';
 import type { VolumeContext, VolumePlugin } from './plugin.ts';
 import { configMapFiles, downwardFiles, secretFiles } from './volume-files.ts';
+import { folderUse } from './volume-use.ts';
 
 /** `name`: the folder below `volumes/`, without its prefix. `filesOf` is given the volume's source. */
 export function filesPlugin<K extends 'configMap' | 'secret' | 'downwardAPI' | 'projected'>(
@@ -27,6 +28,7 @@ export function filesPlugin<K extends 'configMap' | 'secret' | 'downwardAPI' | '
       chmodSync(dir, onDisk ? 0o777 : 0o1777);
       return dir;
     },
+    measure: (_diskDir, path) => folderUse(path),
   };
 }
 

@@ -82,6 +82,6 @@ export interface VolumePlugin {
    * says all there is to know, so that this works in a kubelet that did not set it up. Idempotent.
    */
   tearDown?(diskDir: string): Promise<void>;
-  /** How full it is, for volumes that have a limit of their own. */
-  measure?(diskDir: string): Promise<VolumeUse>;
+  /** How full it is, for volumes that the pod's use is counted of. */
+  measure?(diskDir: string, path: string): Promise<VolumeUse>;
 }

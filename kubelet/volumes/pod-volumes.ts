@@ -28,7 +28,7 @@ import {
 } from './plugin.ts';
 import type { SubPaths } from './sub-path.ts';
 import { describeUnmounted, type VolumeError, VolumeFailure } from './volume-error.ts';
-import type { ClaimUse } from './volume-use.ts';
+import type { PodVolumeUse } from './volume-use.ts';
 
 export interface VolumeDeps {
   /** `<root>/pods` and `<root>/memory`. */
@@ -192,14 +192,15 @@ export class PodVolumes {
     };
   }
 
-  /** How full the volumes of its claims are; those that cannot be measured are left out. */
-  async measure(): Promise<ClaimUse[]> {
-    const uses = [...this.#ready.values()].map(async ({ ref, diskDir }): Promise<ClaimUse[]> => {
+  /** How full its volumes are, or those of its claims alone; those that cannot be measured are left out. */
+  async measure(isOfClaims: boolean): Promise<PodVolumeUse[]> {
+    const uses = [...this.#ready.values()].map(async ({ ref, diskDir, path }): Promise<PodVolumeUse[]> => {
+      if (isOfClaims && !ref.claim) return [];
       const plugin = this.#pluginOf(ref);
-      if (!ref.claim || !plugin?.measure) return [];
-      const { namespace = '', name = '' } = ref.claim.metadata;
-      const use = await plugin.measure(diskDir).catch(() => undefined);
-      return use ? [{ name: ref.volume.name, claim: { namespace, name }, ...use }] : [];
+      const use = await plugin?.measure?.(diskDir, path).catch(() => undefined);
+      if (!use) return [];
+      const { namespace = '', name = '' } = ref.claim?.metadata ?? {};
+      return [{ name: ref.volume.name, ...(ref.claim ? { claim: { namespace, name } } : {}), ...use }];
     });
     return (await Promise.all(uses)).flat();
   }

@@ -1,5 +1,6 @@
 // How full volumes are. https://kubernetes.io/docs/reference/instrumentation/metrics/ (kubelet_volume_stats_*)
 import { statfs } from 'node:fs/promises';
+import { measureFolder } from '../../host/folder-size.ts';
 
 /** What is not known is left out. */
 export interface VolumeUse {
@@ -13,12 +14,19 @@ export interface VolumeUse {
   isAbnormal?: boolean;
 }
 
-/** The use of a volume of a pod's claim. */
-export interface ClaimUse extends VolumeUse {
+/** The use of a volume of a pod. */
+export interface PodVolumeUse extends VolumeUse {
   /** Of the volume in the pod. */
   name: string;
+  claim?: { namespace: string; name: string };
+}
+
+/** The use of a volume of a pod's claim. */
+export interface ClaimUse extends PodVolumeUse {
   claim: { namespace: string; name: string };
 }
+
+export const isOfClaim = (use: PodVolumeUse): use is ClaimUse => use.claim !== undefined;
 
 /** The use of the file system that a path is on. */
 export async function fileSystemUse(path: string): Promise<VolumeUse> {
@@ -31,4 +39,10 @@ export async function fileSystemUse(path: string): Promise<VolumeUse> {
     inodesUsed: files - ffree,
     inodesFree: ffree,
   };
+}
+
+/** What a folder holds, on the file system that it shares with others. */
+export async function folderUse(path: string): Promise<VolumeUse> {
+  const [own, { bytes, inodes }] = await Promise.all([fileSystemUse(path), measureFolder(path)]);
+  return { ...own, usedBytes: bytes, inodesUsed: inodes };
 }

@@ -64,6 +64,7 @@ export async function startKubeletServer(parts: object, given?: PemPair) {
     metrics: new Registry(),
     probeMetrics: new Registry(),
     health: {},
+    zpages: () => undefined,
     ...parts,
   } as unknown as ServerDeps);
   /** What a connection needs, as somebody. */

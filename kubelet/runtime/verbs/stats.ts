@@ -4,7 +4,7 @@ import type { ContainerStatsFilter, PodSandboxStats } from '../../../proto/cri.g
 import type { Init } from '../../../proto/message.ts';
 import { containersOf, findContainer, findSandbox } from '../lifecycle/find.ts';
 import type { Runtime } from '../runtime.ts';
-import { containerStatsOf, countProcesses, fsUsage, readCpu, readMemory, readNetwork } from '../stats.ts';
+import { containerStatsOf, countProcesses, fsUsage, readCpu, readIo, readMemory, readNetwork } from '../stats.ts';
 import { nowNs } from '../store/id.ts';
 import type { SandboxRecord } from '../store/records.ts';
 import { selectContainers } from './container-list.ts';
@@ -44,6 +44,7 @@ async function sandboxStatsOf(rt: Runtime, sandbox: SandboxRecord): Promise<Init
     linux: {
       cpu: readCpu(rt.cgroups, path, timestamp),
       memory: readMemory(rt.cgroups, path, timestamp),
+      io: readIo(rt.cgroups, path, timestamp),
       network: { timestamp, default_interface: interfaces.find((i) => i.name === 'eth0') ?? null, interfaces },
       process: { timestamp, process_count: { value: String(countProcesses(rt.cgroups, path)) } },
       containers,

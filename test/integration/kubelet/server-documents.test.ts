@@ -90,7 +90,7 @@ describe("what the kubelet's server has to read", () => {
         'nodefs.inodesFree': { available: 3, capacity: 10 },
         'pid.available': { available: 90, capacity: 100 },
       }),
-      nodeUsage: () => ({ cpuSeconds: 7.25, workingSetBytes: 8192, atMs: 1000 }),
+      nodeUsage: () => ({ cpuSeconds: 7.25, usageBytes: 9000, workingSetBytes: 8192, atMs: 1000, pressure: {} }),
       tree: { version: 2, read: (_: string, path: string, file: string) => groups[path]?.[file] },
       cgroups: { pathOf: () => '/kubepods/podu' },
       facts: {
@@ -156,19 +156,27 @@ describe("what the kubelet's server has to read", () => {
 
   test('a summary of the node and its pods', async () => {
     const { node, pods } = JSON.parse((await ask('/stats/summary')).text);
-    const { time } = node.fs;
-    assert.deepEqual(node, {
+    const { startTime, network, ...rest } = node;
+    const { time } = rest.fs;
+    assert.ok(startTime <= time, startTime);
+    assert.ok(Array.isArray(network.interfaces));
+    const own = '1970-01-01T00:00:01Z';
+    assert.deepEqual(rest, {
       nodeName: 'node',
-      cpu: { time, usageCoreNanoSeconds: 7.25e9 },
-      memory: { time, availableBytes: 1000, workingSetBytes: 8192 },
+      cpu: { time: own, usageCoreNanoSeconds: 7.25e9 },
+      memory: { time: own, availableBytes: 1000, usageBytes: 9000, workingSetBytes: 8192 },
       fs: { time, availableBytes: 30, capacityBytes: 100, usedBytes: 70, inodesFree: 3, inodes: 10, inodesUsed: 7 },
-      runtime: { imageFs: { time } },
+      runtime: { imageFs: { time }, containerFs: { time } },
       rlimit: { time, maxpid: 100, curproc: 10 },
     });
     assert.deepEqual(
       pods.map(({ podRef, containers }: any) => [podRef.name, containers.map((c: any) => c.name)]),
       [['p', ['app', 'done']]],
     );
+    // Who asks for what is read quickly is given no more.
+    const quick = JSON.parse((await ask('/stats/summary?only_cpu_and_memory=true')).text);
+    assert.deepEqual(Object.keys(quick.node), ['nodeName', 'startTime', 'cpu', 'memory']);
+    assert.deepEqual(Object.keys(quick.pods[0]), ['podRef', 'startTime', 'containers', 'cpu', 'memory']);
   });
 
   test('the configuration, under the names of its kind', async () => {
