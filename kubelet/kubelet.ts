@@ -338,6 +338,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       podLogsDir: options.podLogsDir,
       seccompDir: join(options.rootDir, 'seccomp'),
     },
+    maxRestartPeriodMs: options.maxRestartPeriodMs,
     nodeIp: options.identity.ip,
     hasAppArmor: facts.hasAppArmor,
     pressure: input.pressure,

@@ -9,6 +9,7 @@ import { defaultEviction, type EvictionSettings, parseThresholds } from './evict
 import { checkImageGc, defaultImageGc, type ImageGcSettings } from './images/image-gc.ts';
 import { checkVerification, defaultVerification, type PullVerification } from './images/pull-records.ts';
 import { type KubeletOptions, startKubelet } from './kubelet.ts';
+import { parseMaxRestartPeriod } from './pods/back-off.ts';
 import { idsPerPodProblem, idsUnit } from './pods/user-namespaces.ts';
 import type { AccessSettings } from './server/client-access.ts';
 
@@ -107,6 +108,9 @@ const flagTable = {
   'preloaded-images-verification-allowlist': flag.list('Images that NeverVerifyAllowlistedImages is about.', {
     default: [],
   }),
+  'max-container-restart-period': flag.string('How long a container that ends again and again waits at most.', {
+    default: '5m0s',
+  }),
   'user-namespaces-ids-per-pod': flag.number(
     'How many ids a pod has that has a user namespace of its own: a multiple of 65536.',
     { default: idsUnit },
@@ -157,6 +161,7 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     eviction: evictionOf(flags),
     imageGc: imageGcOf(flags),
     pullVerification: verificationOf(flags),
+    maxRestartPeriodMs: restartPeriodOf(flags),
     idsPerPod: flags['user-namespaces-ids-per-pod'],
     staticPodPath: flags['pod-manifest-path'],
     singleProcessOOMKill: flags['single-process-oom-kill'],
@@ -176,14 +181,17 @@ const evictionOf = (flags: Flags<typeof flagTable>): EvictionSettings => ({
   evictionMaxPodGracePeriod: flags['eviction-max-pod-grace-period'],
 });
 
+/** Errors name the flag. */
+function readFlag<T, N extends string>(flags: Record<N, string>, name: N, read: (text: string) => T): T {
+  try {
+    return read(flags[name]);
+  } catch (err) {
+    throw new Error(`--${name}: ${(err as Error).message}`, { cause: err });
+  }
+}
+
 function accessOf(flags: Flags<typeof flagTable>): AccessSettings {
-  const ttlOf = (name: TtlFlag) => {
-    try {
-      return parseGoDuration(flags[name]);
-    } catch (err) {
-      throw new Error(`--${name}: ${(err as Error).message}`, { cause: err });
-    }
-  };
+  const ttlOf = (name: TtlFlag) => readFlag(flags, name, parseGoDuration);
   const mode = flags['authorization-mode'];
   if (mode !== 'Webhook' && mode !== 'AlwaysAllow') {
     throw new Error(`--authorization-mode takes Webhook or AlwaysAllow, not ${JSON.stringify(mode)}`);
@@ -211,10 +219,14 @@ const verificationOf = (flags: Flags<typeof flagTable>): PullVerification => ({
   preloadedImagesVerificationAllowlist: flags['preloaded-images-verification-allowlist'],
 });
 
+const restartPeriodOf = (flags: Flags<typeof flagTable>) =>
+  readFlag(flags, 'max-container-restart-period', parseMaxRestartPeriod);
+
 function check(flags: Flags<typeof flagTable>): void {
   parseThresholds(evictionOf(flags));
   checkImageGc(imageGcOf(flags));
   checkVerification(verificationOf(flags));
+  restartPeriodOf(flags);
   const problem = idsPerPodProblem(flags['user-namespaces-ids-per-pod']);
   if (problem) throw new Error(`--user-namespaces-ids-per-pod ${problem}`);
   accessOf(flags);

@@ -83,6 +83,11 @@ describe("the kubelet's configuration", () => {
         ['preloaded-images-verification-allowlist', 'docker.io/library/a,r.example/*'],
       ],
     ],
+    [
+      'how long restarts wait',
+      ['crashLoopBackOff: {maxContainerRestartPeriod: 20s}'],
+      [['max-container-restart-period', '20s']],
+    ],
     ['how many ids a pod has', ['userNamespaces: {idsPerPod: 131072}'], [['user-namespaces-ids-per-pod', '131072']]],
     [
       'who may ask it',

@@ -45,6 +45,7 @@ const settings: Settings = {
   imageMaximumGCAge: ['maximum-image-ttl-duration', text],
   imagePullCredentialsVerificationPolicy: ['image-pull-credentials-verification-policy', text],
   preloadedImagesVerificationAllowlist: ['preloaded-images-verification-allowlist', names],
+  crashLoopBackOff: { maxContainerRestartPeriod: ['max-container-restart-period', text] },
   userNamespaces: { idsPerPod: ['user-namespaces-ids-per-pod', whole] },
   rotateCertificates: ['rotate-certificates', isOn],
   serverTLSBootstrap: ['rotate-server-certificates', isOn],

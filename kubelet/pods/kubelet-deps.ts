@@ -41,6 +41,8 @@ export interface KubeletDeps {
   userNamespaces: UserNamespaces;
   probes: ContainerProbes;
   settings: NodeSettings;
+  /** Absent: upstream's five minutes. */
+  maxRestartPeriodMs?: number;
   nodeIp: string;
   hasAppArmor: boolean;
   /** What the node is short of. */

@@ -69,7 +69,7 @@ export class PodStarter {
     this.#deps = deps;
     this.#runtime = runtime;
     this.#volumes = volumes;
-    this.#restarts = new BackOff(deps.clock);
+    this.#restarts = new BackOff(deps.clock, deps.maxRestartPeriodMs);
   }
 
   get startingId(): string | undefined {

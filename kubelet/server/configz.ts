@@ -26,6 +26,8 @@ export interface KubeletSettings {
   eviction: EvictionSettings;
   imageGc: ImageGcSettings;
   pullVerification: PullVerification;
+  /** How long a container that ends again and again waits at most. */
+  maxRestartPeriodMs: number;
   /** Of the user namespace of a pod that has one. */
   idsPerPod: number;
   /** Undefined means what the version of control groups has by itself. */
@@ -66,6 +68,7 @@ export function describeConfig(settings: KubeletSettings): object {
       containerRuntimeEndpoint: `unix://${settings.runtimeSocket}`,
       containerLogMaxSize: String(defaultMaxBytes),
       containerLogMaxFiles: defaultMaxFiles,
+      crashLoopBackOff: { maxContainerRestartPeriod: formatGoDuration(settings.maxRestartPeriodMs) },
       userNamespaces: { idsPerPod: settings.idsPerPod },
       ...settings.imageGc,
       ...settings.pullVerification,
