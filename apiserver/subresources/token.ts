@@ -4,6 +4,7 @@
 import { TokenRequestKind } from '../../api/authentication/tokenrequest.ts';
 import { badRequestError, conflictError, invalidError, notFoundError } from '../../machinery/errors.ts';
 import { invalid } from '../../machinery/field-error.ts';
+import type { ObjectMeta } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { BoundObject } from '../authn/tokens.ts';
 import { parseBody } from '../endpoints/body.ts';
@@ -17,6 +18,7 @@ const tokenRequest = {
   apiVersion: TokenRequestKind.apiVersion,
   schema: TokenRequestKind.storage.schema,
 };
+const tokenRequestKind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
 const minSeconds = 600;
 const maxSeconds = 2 ** 32;
 
@@ -53,6 +55,16 @@ async function resolveBound(context: SubresourceContext, namespace: string, ref:
   return { bound, node: { name: nodeName, ...(uid ? { uid } : {}) } };
 }
 
+/** A request that says whom it is for says so truly. */
+function refuseOthers(metadata: ObjectMeta, path: { namespace: string; name: string }): void {
+  for (const field of ['name', 'namespace'] as const) {
+    const given = metadata[field];
+    if (!given || given === path[field]) continue;
+    const why = `must match the service account ${field} if specified`;
+    throw invalidError(tokenRequestKind, path.name, [invalid(`metadata.${field}`, given, why)]);
+  }
+}
+
 export const tokenSubresource: Subresource = {
   group: '',
   resource: 'serviceaccounts',
@@ -62,7 +74,14 @@ export const tokenSubresource: Subresource = {
     const { namespace, name } = info;
     const options = readWriteOptions(request, 'CreateOptions');
     const { value } = decodeAs(tokenRequest, parseBody(request, tokenRequest), options.fieldValidation);
+    refuseOthers(value.metadata, info);
     const account = await context.store.get(kind, namespace, name);
+    const { uid: accountUid = '' } = account.object.metadata;
+    const { uid = accountUid } = value.metadata;
+    if (uid !== '' && uid !== accountUid) {
+      const why = `the UID in the token request (${uid}) does not match the UID of the service account (${accountUid})`;
+      throw conflictError({ group: tokenRequestKind.group, resource: tokenRequestKind.kind }, name, why);
+    }
     if (account.object.metadata.deletionTimestamp)
       throw notFoundError({ group: '', resource: 'serviceaccounts' }, name);
     const { audiences, expirationSeconds = 3600, boundObjectRef } = value.spec;
@@ -71,24 +90,22 @@ export const tokenSubresource: Subresource = {
         expirationSeconds < minSeconds
           ? 'may not specify a duration less than 10 minutes'
           : 'may not specify a duration larger than 2^32 seconds';
-      throw invalidError({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
-        invalid('spec.expirationSeconds', expirationSeconds, detail),
-      ]);
+      throw invalidError(tokenRequestKind, '', [invalid('spec.expirationSeconds', expirationSeconds, detail)]);
     }
-    const speaks = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
+    const speaks = { ...tokenRequestKind, version: 'v1' };
     const write = { operation: 'CREATE', kind, subresource: 'token', speaks, namespace, name, object: value } as const;
     await admitAs(context, { ...write, options });
     const binding = boundObjectRef ? await resolveBound(context, namespace, boundObjectRef, name) : undefined;
     const wanted: string[] = audiences?.length ? audiences : [...context.tokens.defaultAudiences];
     const { token, expiresAtMs } = await context.tokens.issue({
       namespace,
-      serviceAccount: { name, uid: account.object.metadata.uid! },
+      serviceAccount: { name, uid: accountUid },
       audiences: wanted,
       expirationSeconds,
       ...(binding ? { bound: binding.bound } : {}),
       ...(binding?.node ? { node: binding.node } : {}),
     });
-    const metadata = { name, namespace, creationTimestamp: timestamp(context.clock.now()) };
+    const metadata = { name, namespace, uid: accountUid, creationTimestamp: timestamp(context.clock.now()) };
     const spec = { ...value.spec, audiences: wanted, expirationSeconds };
     const answer = {
       kind: 'TokenRequest',

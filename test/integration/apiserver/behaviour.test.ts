@@ -354,6 +354,31 @@ describe('identities', () => {
     assert.equal((await api.request('GET', configMaps(ns), { token })).status, 401);
   });
 
+  test('a token is for the account that is meant', async () => {
+    const ns = await api.namespace('token-of');
+    const path = `/api/v1/namespaces/${ns}/serviceaccounts/default`;
+    const { uid } = (await api.request('GET', path)).body.metadata;
+    const ask = async (metadata: object) => {
+      const { status, body } = await api.request('POST', `${path}/token`, { body: { metadata, spec: {} } });
+      return status === 201 ? body.metadata : `${status} ${body.reason} ${body.message}`;
+    };
+    const { creationTimestamp: _, ...metadata } = await ask({ name: 'default', namespace: ns, uid });
+    assert.deepEqual(metadata, { name: 'default', namespace: ns, uid });
+    assert.equal((await ask({})).uid, uid);
+    const head = 'TokenRequest.authentication.k8s.io "default"';
+    const refusals: [object, string][] = [
+      [
+        { name: 'x' },
+        `422 Invalid ${head} is invalid: metadata.name: Invalid value: "x": must match the service account name if specified`,
+      ],
+      [
+        { uid: 'another' },
+        `409 Conflict Operation cannot be fulfilled on ${head}: the UID in the token request (another) does not match the UID of the service account (${uid})`,
+      ],
+    ];
+    for (const [given, text] of refusals) assert.equal(await ask(given), text);
+  });
+
   test('a role and its binding take effect at once', async () => {
     const ns = await api.namespace('roles');
     const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${ns}`;
