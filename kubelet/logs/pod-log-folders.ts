@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
 import { ifThere } from '../../host/if-there.ts';
 import { uidOf } from '../pods/pod-text.ts';
+import { unlinkLogsOf } from './container-links.ts';
 
 /** `dir` is where all pods have theirs. */
 export const podLogDir = (dir: string, pod: Pod) =>
@@ -21,8 +22,14 @@ export async function listPodLogs(dir: string): Promise<string[]> {
 
 export async function removePodLogs(dir: string, uid: string): Promise<void> {
   for (const folder of await listFolders(dir)) {
-    if (uidOfFolder(folder) === uid) await rm(join(dir, folder), { recursive: true, force: true });
+    if (uidOfFolder(folder) === uid) await removeLogFolder(join(dir, folder));
   }
+}
+
+/** Removes the folder of a pod's logs, and the links to them. */
+export async function removeLogFolder(folder: string): Promise<void> {
+  await unlinkLogsOf(folder);
+  await rm(folder, { recursive: true, force: true });
 }
 
 /** `dir` is made with the first pod. */

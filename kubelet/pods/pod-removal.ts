@@ -1,9 +1,8 @@
 // What is left when a pod has ended: its volumes and group go at once, its containers and logs only
 // with the pod itself. Also for pods whose objects were deleted while no kubelet ran. Upstream:
 // SyncTerminatedPod, HandlePodCleanups.
-import { rm } from 'node:fs/promises';
 import type { Pod } from '../../api/core/pod.ts';
-import { podLogDir, removePodLogs } from '../logs/pod-log-folders.ts';
+import { podLogDir, removeLogFolder, removePodLogs } from '../logs/pod-log-folders.ts';
 import { type PodVolumes, removePodFolders } from '../volumes/pod-volumes.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodRuntime } from './pod-runtime.ts';
@@ -24,7 +23,7 @@ export async function endPod(deps: KubeletDeps, pod: Pod, { runtime, volumes, is
   const uid = uidOf(pod);
   if (isDeleted) {
     await runtime.removeAll();
-    await rm(podLogDir(deps.settings.podLogsDir, pod), { recursive: true, force: true });
+    await removeLogFolder(podLogDir(deps.settings.podLogsDir, pod));
   }
   await volumes.tearDown();
   freePod(deps, uid);

@@ -5,6 +5,7 @@ import { status } from '@grpc/grpc-js';
 import type { ContainerStatus, PodSandboxStatus, PodSandboxStatusResponse } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
+import { unlinkLog } from '../logs/container-links.ts';
 import { removeLog } from '../logs/log-rotator.ts';
 import { readTerminationMessage } from '../logs/termination-message.ts';
 import {
@@ -111,6 +112,7 @@ export class PodRuntime {
   async remove(ended: readonly ContainerStatus[]): Promise<void> {
     for (const { id, log_path } of ended) {
       await this.#cri.runtime.RemoveContainer({ container_id: id });
+      if (log_path !== '') await unlinkLog(log_path, id);
       await removeLog(log_path);
       this.#messages.delete(id);
     }

@@ -8,8 +8,9 @@ import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import type { FoundImage } from '../images/image-puller.ts';
+import { linkLog } from '../logs/container-links.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
-import { buildContainerConfig } from '../spec/container-config.ts';
+import { buildContainerConfig, logPathOf } from '../spec/container-config.ts';
 import { buildEnvironment, ContainerConfigError } from '../spec/environment.ts';
 import { buildDevices, buildMounts } from '../spec/mounts.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
@@ -55,6 +56,7 @@ export async function startContainer(deps: KubeletDeps, context: StartContext): 
     await deps.cri.runtime.StartContainer({ container_id: id }).catch((err) => {
       throw new StartError('RunContainerError', detailsOf(err), { cause: err });
     });
+    linkToLog(deps, context, id);
     tell('Normal', 'Started', 'Container started');
     await runPostStart(deps, context, id);
   } catch (err) {
@@ -63,6 +65,15 @@ export async function startContainer(deps: KubeletDeps, context: StartContext): 
       tell('Warning', 'Failed', `Error: ${imageReasons.has(err.reason) ? err.reason : err.message}`);
     }
     throw err;
+  }
+}
+
+/** A container that nobody collects logs of runs all the same. */
+function linkToLog({ settings, log }: KubeletDeps, { pod, container, restartCount }: StartContext, id: string): void {
+  try {
+    linkLog(join(podLogDir(settings.podLogsDir, pod), logPathOf(container.name, restartCount)), id);
+  } catch (err) {
+    log.warn({ err, pod: pod.metadata.name, container: container.name }, 'its log could not be linked to');
   }
 }
 

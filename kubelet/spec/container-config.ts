@@ -55,7 +55,8 @@ export function buildContainerConfig(pod: Pod, container: Container, inputs: Con
 }
 
 /** Below the pod's log folder. */
-const logPathOf = (name: string, restartCount: number) => `${name}/${restartCount}.log`;
+/** Below the folder of the pod's logs. */
+export const logPathOf = (name: string, restartCount: number) => `${name}/${restartCount}.log`;
 
 const labelsOf = (pod: Pod, container: Container) => ({
   [runtimeLabels.containerName]: container.name,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { join } from 'node:path';
@@ -120,6 +120,9 @@ describe('pods on a node', { skip: needsRoot }, () => {
     assert.match(pod.status.containerStatuses[0].containerID, /^k8ts:\/\/[0-9a-f]{64}$/);
     assert.equal(pod.status.phase, 'Running');
     assert.equal(kubectl.get('logs', 'plain'), 'hello\n');
+    const [id] = /[0-9a-f]{64}/.exec(pod.status.containerStatuses[0].containerID)!;
+    const logs = `/var/log/pods/default_plain_${pod.metadata.uid}/c/0.log`;
+    assert.equal(readlinkSync(join(nodeVar(), `log/containers/plain_default_c-${id}.log`)), logs);
     assert.match(
       kubectl.get('exec', 'plain', '--', 'cat', '/etc/hosts'),
       new RegExp(`^${pod.status.podIP}\tmy-host.sub.default.svc.cluster.local\tmy-host$`, 'm'),
@@ -154,7 +157,11 @@ describe('pods on a node', { skip: needsRoot }, () => {
     assert.match(status.state.waiting.message, /^back-off 10s restarting failed container=c pod=crash_default/);
     assert.equal(status.lastState.terminated.exitCode, 3);
     assert.equal(status.lastState.terminated.message, 'ended\n');
+    // Those that are kept, and no more.
+    const links = () => readdirSync(join(nodeVar(), 'log/containers')).filter((name) => name.startsWith('crash_'));
+    assert.ok(links().length <= 2, links().join());
     assert.equal(kubectl.run(['delete', 'pod', 'crash']).code, 0);
+    assert.deepEqual(links(), []);
   });
 
   test('readiness follows its probe, and liveness ends a container', async () => {
@@ -236,6 +243,7 @@ describe('pods on a node', { skip: needsRoot }, () => {
     assert.equal(output, 'bye\n');
     assert.ok(!existsSync(join(nodeVar(), 'lib/kubelet/pods', metadata.uid)));
     assert.ok(!readdirSync(join(nodeVar(), 'log/pods')).some((name) => name.includes(metadata.uid)));
+    assert.ok(!readdirSync(join(nodeVar(), 'log/containers')).some((name) => name.startsWith('leaves_')));
     const id = status.containerStatuses[0].containerID.replace('k8ts://', '');
     assert.ok(!existsSync(join(nodeVar(), 'lib/k8ts-runtime/containers', id)));
   });
@@ -312,6 +320,13 @@ describe('pods on a node', { skip: needsRoot }, () => {
     assert.match(read('metrics/probes'), /^prober_probe_total\{container="c",.*result="successful"\} \d+$/m);
     assert.equal(read('healthz?verbose'), '[+]ping ok\n[+]log ok\n[+]syncloop ok\nhealthz check passed\n');
     assert.match(read('logs/'), /<a href="pods\/">/);
+    const { node, pods: measured } = JSON.parse(read('stats/summary'));
+    assert.deepEqual([node.systemContainers[0].name, node.network.name], ['pods', 'eth0']);
+    const [container] = measured.find(({ podRef }: any) => podRef.name === 'stays').containers;
+    for (const part of ['rootfs', 'logs'])
+      assert.ok(container[part].usedBytes >= 0 && container[part].capacityBytes > 0, part);
+    assert.match(read('statusz'), /^\nkubelet statusz\n/);
+    assert.match(read('flagz'), /^node-name: .+-control-plane$/m);
     assert.equal(JSON.parse(read('configz')).kubeletconfig.clusterDomain, 'cluster.local');
   });
 
