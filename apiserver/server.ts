@@ -233,7 +233,7 @@ export class ApiServer {
     front.audit?.identified(real);
     const { authorizer } = this.#context;
     const attributes = () => attributesOf(info, real);
-    const acting = await this.#impersonation.actAs(real, front.headers, { authorizer, attributes });
+    const acting = await this.#impersonation.actAs(real, front.headers, { authorizer, attributes, access });
     if (!acting) return real;
     front.audit?.actsAs(acting.user, acting.constraint);
     return acting.user;
