@@ -35,7 +35,7 @@ export function readWriteOptions(
     dryRun: dryRun.length > 0,
     fieldManager: manager || managerOf(request.userAgent),
     apiVersion: apiVersionOf(request.version),
-    warnings: [],
+    warnings: request.warnings,
     fieldValidation: fieldValidation as FieldValidation,
     force: isTrue(query.get('force')),
     sent: {
