@@ -28,21 +28,29 @@ export class AccessMetrics {
   readonly #expiry: HotHistogram;
   readonly #identified: (result: string, startMs: number) => void;
   readonly #authorized: (result: string, startMs: number) => void;
+  readonly #impersonated: (mode: string, startMs: number, decision: string) => void;
+  readonly #impersonationAsked: (mode: string, startMs: number, decision: string) => void;
 
   constructor(registry: Registry, clock: Clock) {
     this.#clock = clock;
     const { counter, histogram } = metricsIn(registry);
-    const timed = (attempts: string, duration: string, what: string) => {
-      const count = counter(attempts, `${what} by outcome.`, ['result']);
-      const seconds = histogram(duration, `Time of the same.`, ['result'], buckets);
-      return (result: string, startMs: number) => {
-        count.of(result).value++;
-        seconds.of(result).observe((clock.monotonicMs() - startMs) / 1000);
+    const timed = (attempts: string, duration: string, what: string, labels = ['result']) => {
+      const count = counter(attempts, `${what} by outcome.`, labels);
+      const seconds = histogram(duration, `Time of the same.`, labels, buckets);
+      return (result: string, startMs: number, ...more: string[]) => {
+        count.of(result, ...more).value++;
+        seconds.of(result, ...more).observe((clock.monotonicMs() - startMs) / 1000);
       };
     };
     this.#users = counter('authenticated_user_requests', 'Requests by who sent them.', ['username']);
     this.#identified = timed('authentication_attempts', 'authentication_duration_seconds', 'Looks at credentials');
     this.#authorized = timed('authorization_attempts_total', 'authorization_duration_seconds', 'Decisions');
+    const impersonation = (name: string, what: string) => {
+      const attempts = `apiserver_impersonation_${name}`;
+      return timed(`${attempts}_total`, `${attempts}_duration_seconds`, what, ['mode', 'decision']);
+    };
+    this.#impersonated = impersonation('attempts', 'Requests of who would act as somebody else,');
+    this.#impersonationAsked = impersonation('authorization_attempts', 'Decisions on the parts of these');
     this.#expiry = histogram(
       'apiserver_client_certificate_expiration_seconds',
       'How long certificates of clients are still good when they are shown.',
@@ -67,6 +75,26 @@ export class AccessMetrics {
       this.#identified(err instanceof StatusError && err.code === 401 ? 'failure' : 'error', startMs);
       throw err;
     }
+  }
+
+  /** What comes of it names the mode that allowed it; where none did, there is none to name. */
+  async impersonate<T extends { mode: string }>(work: Promise<T>): Promise<T> {
+    const startMs = this.#clock.monotonicMs();
+    try {
+      const done = await work;
+      this.#impersonated(done.mode, startMs, 'allowed');
+      return done;
+    } catch (err) {
+      this.#impersonated('', startMs, 'denied');
+      throw err;
+    }
+  }
+
+  async impersonationAsks(mode: string, work: Promise<Decision>): Promise<Decision> {
+    const startMs = this.#clock.monotonicMs();
+    const decision = await work;
+    this.#impersonationAsked(mode, startMs, decision.allowed ? 'allowed' : 'denied');
+    return decision;
   }
 
   async authorize(work: Promise<Decision>): Promise<Decision> {

@@ -4,6 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../machinery/clock.ts';
 import { type ReadText, readJsonInSteps, TextError, TooManyValuesError } from '../machinery/json-reader.ts';
+import { yamlText } from '../machinery/yaml-reader.ts';
 import { isJson, isYaml, maxOpened, maxYamlValues } from './endpoints/body.ts';
 import type { ApiRequest } from './endpoints/exchange.ts';
 import { isLarge } from './registry/context.ts';
@@ -30,7 +31,7 @@ export class LargeRequests {
   run<T>(request: ApiRequest, work: () => Promise<T>): Promise<T> {
     if (!isLarge(request.body.length)) return work();
     const next = this.#last.then(async () => {
-      if (isYaml(request.contentType)) request.read = await this.#readYaml(request.body.toString());
+      if (isYaml(request.contentType)) request.read = await this.#readYaml(request.body);
       else if (isJson(request.contentType)) request.read = await this.#readJson(request.body.toString());
       return work();
     });
@@ -48,7 +49,14 @@ export class LargeRequests {
   }
 
   /** Tools write their YAML in JSON, which is read in a tenth of the time; complaints are those of YAML. */
-  async #readYaml(text: string): Promise<ReadText | TextError> {
+  async #readYaml(body: Buffer): Promise<ReadText | TextError> {
+    let text: string;
+    try {
+      text = yamlText(body);
+    } catch (err) {
+      if (err instanceof TextError) return err;
+      throw err;
+    }
     const read = text.startsWith('{') ? await this.#readJson(text) : undefined;
     const isRead = read && !(read instanceof TextError) && read.duplicates.length === 0;
     return isRead ? read : readInThread(text);

@@ -14,6 +14,8 @@ import { AdmissionMetrics } from './admission/metrics.ts';
 import { createAdmissionChain } from './admission/plugin.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { tellAvailability } from './aggregation/metrics.ts';
+import { Impersonation } from './authn/impersonate.ts';
+import type { Authorizer } from './authz/attributes.ts';
 import { createFairnessMetrics } from './fairness/metrics.ts';
 import { requestInfoOf } from './request-info.ts';
 import { createRequestMetrics } from './request-metrics.ts';
@@ -39,6 +41,10 @@ apiserver_flowcontrol_rejected_requests_total counter flow_schema,priority_level
 apiserver_flowcontrol_request_execution_seconds histogram flow_schema,priority_level,type 0..30*13
 apiserver_flowcontrol_request_wait_duration_seconds histogram execute,flow_schema,priority_level 0..30*13
 apiserver_flowcontrol_work_estimated_seats histogram flow_schema,priority_level 1..100*8
+apiserver_impersonation_attempts_duration_seconds histogram decision,mode 0.001..16.384*15
+apiserver_impersonation_attempts_total counter decision,mode
+apiserver_impersonation_authorization_attempts_duration_seconds histogram decision,mode 0.001..16.384*15
+apiserver_impersonation_authorization_attempts_total counter decision,mode
 apiserver_longrunning_requests gauge component,group,resource,scope,subresource,verb,version
 apiserver_request_duration_seconds histogram component,dry_run,group,resource,scope,subresource,verb,version 0.005..60*23
 apiserver_request_sli_duration_seconds histogram component,group,resource,scope,subresource,verb,version 0.05..60*21
@@ -183,6 +189,32 @@ test('who asks, and whether they may', async () => {
   const decisions = { 'result="allowed"': 1, 'result="no-opinion"': 1, 'result="denied"': 1 };
   assert.deepEqual(await values('authorization_attempts_total'), decisions);
   assert.deepEqual(await values('apiserver_client_certificate_expiration_seconds_sum'), { '': 3000 });
+});
+
+test('who acts as whom, by the mode that allowed it, and what was asked for that', async () => {
+  const { access, values } = await everything();
+  const allows = (...verbs: string[]): Authorizer => ({
+    authorize: async ({ verb }) => ({ allowed: verbs.includes(verb), reason: '' }),
+    rulesFor: () => ({ rules: [] }),
+  });
+  const user = { username: 'boss', groups: [] };
+  const attributes = () => ({ ...requestInfoOf('GET', '/api/v1/pods'), user }) as never;
+  const act = (authorizer: Authorizer) =>
+    new Impersonation().actAs(user, { 'impersonate-user': 'jane' }, { authorizer, attributes, access });
+  await act(allows('impersonate'));
+  await act(allows('impersonate-on:user-info:list', 'impersonate:user-info'));
+  await assert.rejects(act(allows()), { code: 403 });
+  assert.deepEqual(await values('apiserver_impersonation_attempts_total'), {
+    'decision="allowed",mode="legacy"': 1,
+    'decision="allowed",mode="user-info"': 1,
+    'decision="denied",mode=""': 1,
+  });
+  assert.deepEqual(await values('apiserver_impersonation_authorization_attempts_total'), {
+    'decision="allowed",mode="legacy"': 1,
+    'decision="allowed",mode="user-info"': 2,
+    'decision="denied",mode="legacy"': 1,
+    'decision="denied",mode="user-info"': 2,
+  });
 });
 
 test('what is stored and asked of etcd, what plugins and policies say', async () => {

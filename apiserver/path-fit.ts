@@ -1,6 +1,7 @@
 // Whether a path fits the kind that it names: scope, name, and what follows them.
 import { checkPathSegment } from '../api/meta/validation.ts';
 import { badRequestError, PageNotFoundError, unknownPathError } from '../machinery/errors.ts';
+import { goQuote } from '../machinery/go-quote.ts';
 import type { Kind } from '../machinery/kind.ts';
 import type { ApiRequest } from './endpoints/exchange.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -19,7 +20,7 @@ export function checkPath(kind: Kind, info: RequestInfo): void {
     throw badRequestError('name must be provided');
   const complaints = checkPathSegment(info.name);
   if (complaints.length > 0)
-    throw badRequestError(`Name parameter invalid: ${JSON.stringify(info.name)}: ${complaints.join(';')}`);
+    throw badRequestError(`Name parameter invalid: ${goQuote(info.name)}: ${complaints.join(';')}`);
 }
 
 const collectionVerbs = ['list', 'create', 'deletecollection'];

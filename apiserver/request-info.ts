@@ -92,10 +92,14 @@ function pathAfter(path: string, count: number): string {
 
 /** Decoded before it is cut, as Go's URL.Path is; what is empty between slashes is a part, slashes at the end are none. */
 function partsOf(path: string): string[] {
-  const decoded = decodePath(path);
-  let end = decoded.length;
-  while (decoded[end - 1] === '/') end--;
-  return decoded.slice(1, end).split('/');
+  return withoutLastSlashes(decodePath(path)).slice(1).split('/');
+}
+
+/** In time by their number: a pattern would look for the end from each of them. */
+export function withoutLastSlashes(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === '/') end--;
+  return path.slice(0, end);
 }
 
 function decodePath(path: string): string {

@@ -69,8 +69,8 @@ async function startServer(limits = defaultLimits) {
     { body, stream, user = 'admin', isTrusted = true, headers = {} }: Asked = {},
   ) => {
     const O = user === 'admin' ? 'system:masters' : undefined;
-    const warnings: string[][] = [];
-    const setHeader = (name: string, value: string[]) => void (name === 'warning' && warnings.push(value));
+    const set = new Map<string, string[]>();
+    const setHeader = (name: string, value: string[]) => void set.set(name, value);
     const socket = { authorized: isTrusted, getPeerCertificate: () => ({ subject: { CN: user, O } }) };
     const response = await server.request({
       method,
@@ -82,7 +82,7 @@ async function startServer(limits = defaultLimits) {
     });
     const text = response?.body.toString() ?? '';
     const answered = text.startsWith('{') ? JSON.parse(text) : text;
-    return { code: response?.code, headers: response?.headers, warnings, body: answered };
+    return { code: response?.code, headers: response?.headers, warnings: set.get('warning') ?? [], body: answered };
   };
   return { api, send, counted, registry };
 }
@@ -280,7 +280,7 @@ describe('what is defined, where upstream has a handler of its own', () => {
   test('a deprecated version is warned of whatever is answered', async () => {
     const { send } = await start();
     const { code, warnings } = await send('GET', '/apis/example.com/v1beta1/namespaces/default/things/none');
-    assert.deepEqual([code, warnings], [404, [['299 - "old"']]]);
+    assert.deepEqual([code, warnings], [404, ['299 - "old"']]);
   });
 
   test('discovery has its order, and the version that is stored', async () => {
@@ -297,6 +297,39 @@ describe('what is defined, where upstream has a handler of its own', () => {
     );
     assert.equal(of('v1beta1')[0].storageVersionHash, main.storageVersionHash);
   });
+});
+
+describe('what is found before a request fails goes with the refusal', () => {
+  const warnedOf = async (method: string, url: string, body: object) => {
+    const { send } = await startServer();
+    await send('POST', configMaps, { body: { metadata: { name: 'there' } } });
+    await send('POST', '/apis/apps/v1/namespaces/default/deployments', { body: deployment('there') });
+    const { code, warnings } = await send(method, url, { body });
+    return [code, warnings.map((header) => /^299 - "(.*)"$/.exec(header)?.[1]?.slice(0, 40))];
+  };
+  const ports = [{ containerPort: 80 }, { containerPort: 80 }];
+  const deployment = (name: string) => {
+    const spec = { containers: [{ name: 'c', image: 'i', ports }] };
+    const template = { metadata: { labels: { a: 'b' } }, spec };
+    return { metadata: { name }, spec: { selector: { matchLabels: { a: 'b' } }, template } };
+  };
+  const { spec } = deployment('x');
+  const unknown = ['unknown field \\"x\\"'];
+  const doubled = ['spec.template.spec.containers[0].ports[1]'];
+  const deployments = '/apis/apps/v1/namespaces/default/deployments';
+  const table: [what: string, method: string, url: string, body: object, want: [number, string[]]][] = [
+    ['an object that is not valid', 'POST', configMaps, { metadata: { name: 'N' }, x: 1 }, [422, unknown]],
+    ['one that is there', 'POST', configMaps, { metadata: { name: 'there' }, x: 1 }, [409, unknown]],
+    ['an update of nothing', 'PUT', `${configMaps}/b`, { metadata: { name: 'b' }, x: 1 }, [404, unknown]],
+    ['what its kind warns of', 'POST', deployments, deployment('there'), [409, doubled]],
+    ['not before it is valid', 'POST', deployments, { metadata: { name: 'N' }, spec }, [422, []]],
+    ['not where it is not decoded', 'POST', configMaps, { metadata: { name: 'a' }, x: 1, data: 1 }, [400, []]],
+  ];
+  for (const [what, method, url, body, want] of table)
+    test(what, async () => {
+      const [code, told] = await warnedOf(method, url, body);
+      assert.deepEqual([code, told], [want[0], want[1].map((text) => text.slice(0, 40))]);
+    });
 });
 
 test('what cannot be answered in the form asked for is not carried out', async () => {

@@ -233,7 +233,7 @@ export class ApiServer {
     front.audit?.identified(real);
     const { authorizer } = this.#context;
     const attributes = () => attributesOf(info, real);
-    const acting = await this.#impersonation.actAs(real, front.headers, { authorizer, attributes });
+    const acting = await this.#impersonation.actAs(real, front.headers, { authorizer, attributes, access });
     if (!acting) return real;
     front.audit?.actsAs(acting.user, acting.constraint);
     return acting.user;
@@ -311,17 +311,21 @@ export class ApiServer {
     }
     if (!this.#context.store.cache.ready) throw unavailableError('storage is (re)initializing');
     const request = this.#resolve(front, { info, user, signal });
-    const { deprecation } = request.version;
-    // Whatever is answered.
-    if (deprecation) front.raw.setHeader?.('warning', warningHeaders([deprecation]));
+    // What streams writes its head by itself.
+    setWarnings(front, request);
     if (writingVerbs.has(info.verb) && !isLongRunning(info)) request.body = await front.body.read();
     request.auditAnnotations = front.audit?.annotations;
     if (front.audit?.wantsRequest) front.audit.received(auditedBody(request));
-    return this.#large.run(request, async () => {
-      const answer = await this.#dispatch(request, front);
-      if (answer && front.audit) await this.#tell(front.audit, answer, request);
-      return answer && this.#render(answer, request, front);
-    });
+    try {
+      return await this.#large.run(request, async () => {
+        const answer = await this.#dispatch(request, front);
+        if (answer && front.audit) await this.#tell(front.audit, answer, request);
+        return answer && this.#render(answer, request, front);
+      });
+    } catch (err) {
+      setWarnings(front, request);
+      throw err;
+    }
   }
 
   /** Writes down what is answered, in JSON whatever the client reads. */
@@ -368,6 +372,7 @@ export class ApiServer {
       userAgent: one(front.headers['user-agent']) ?? '',
       body: Buffer.alloc(0),
       signal,
+      warnings: version.deprecation ? [version.deprecation] : [],
       authorize: (verb) => this.#authorize(front, { ...info, verb }, user),
     };
   }
@@ -415,14 +420,15 @@ export class ApiServer {
       ...formOf(request, front),
       clock: this.#context.clock,
     });
-    const { deprecation } = request.version;
-    const warnings = warningHeaders([...(deprecation ? [deprecation] : []), ...(answer.warnings ?? [])]);
-    return compress(front, {
-      code: rendered.code,
-      headers: { 'content-type': rendered.contentType, ...(warnings.length > 0 ? { warning: warnings } : {}) },
-      body: rendered.body,
-    });
+    setWarnings(front, request);
+    const headers = { 'content-type': rendered.contentType };
+    return compress(front, { code: rendered.code, headers, body: rendered.body });
   }
+}
+
+/** What has been found so far goes with the answer, and with a refusal as well. */
+function setWarnings({ raw }: FrontRequest, { warnings }: ApiRequest): void {
+  if (warnings.length > 0 && !raw.headersSent) raw.setHeader?.('warning', warningHeaders(warnings));
 }
 
 const codeOf = ({ statusCode = 200 }: FrontRequest['raw']) => statusCode;

@@ -31,6 +31,7 @@ interface Walk {
   defaults: boolean;
   /** Fields that were filled in. */
   filled: number;
+  literals: DecodeOptions['literals'];
 }
 
 /** A few bytes of a list can become objects with many fields: far more than the largest object that is of use has. */
@@ -39,11 +40,14 @@ const maxFilled = 200_000;
 export interface DecodeOptions {
   /** Apply the schema's defaults (true unless told otherwise). */
   defaults?: boolean;
+  /** Numbers as they are written, by their paths, where that is another way than ours: no integer is `1.0`. */
+  literals?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Decodes `value` by `schema`. The result shares nothing with the input. Throws DecodeError, and TooManyValuesError. */
 export function decodeValue(schema: AnySchema, value: unknown, options: DecodeOptions = {}): Decoded {
-  const walk: Walk = { root: schema, path: [], unknownFields: [], defaults: options.defaults ?? true, filled: 0 };
+  const { defaults = true, literals } = options;
+  const walk: Walk = { root: schema, path: [], unknownFields: [], defaults, filled: 0, literals };
   return { value: decode(schema, value, walk), unknownFields: walk.unknownFields };
 }
 
@@ -205,13 +209,14 @@ function decodeString(schema: StringSchema, value: unknown, walk: Walk): unknown
   if (schema.format === 'quantity') {
     const isNumber = typeof value === 'number' || typeof value === 'bigint';
     if (typeof value !== 'string' && !isNumber) throw mismatch(value, 'resource.Quantity', walk);
-    const canonical = canonicalQuantity(String(value));
-    if (canonical === undefined) throw new DecodeError(quantityProblem(String(value)));
+    const text = isNumber ? literalOf(value, walk) : value;
+    const canonical = canonicalQuantity(text);
+    if (canonical === undefined) throw new DecodeError(quantityProblem(text));
     return canonical;
   }
   if (schema.format === 'int-or-string') {
     if (typeof value === 'string') return value;
-    if (typeof value === 'number' && isInt32(value)) return value;
+    if (typeof value === 'number' && isInt32(value) && isWritten(value, walk)) return value;
     if (typeof value === 'number' || typeof value === 'bigint') throw notThatNumber(value, 'int32', walk);
     throw mismatch(value, 'intstr.IntOrString', walk);
   }
@@ -286,6 +291,15 @@ function checkBase64(given: string): string {
   return text;
 }
 
+/** A number as it is written. */
+function literalOf(value: number | bigint, { literals, path }: Walk): string {
+  return literals?.get(formatFieldPath(path)) ?? String(value);
+}
+
+/** Whether an integer is written as one: `1.0` and `1e3` are none to Go. */
+const isWritten = (value: number | bigint, walk: Walk): boolean =>
+  walk.literals === undefined || /^-?\d+$/.test(literalOf(value, walk));
+
 const isInt32 = (value: number) => Number.isInteger(value) && value >= -(2 ** 31) && value < 2 ** 31;
 
 /** An int64 that a double cannot hold stays a bigint. */
@@ -297,12 +311,12 @@ function decodeNumber(schema: NumberSchema, value: unknown, walk: Walk): number 
     schema.format === 'int32'
       ? typeof value === 'number' && isInt32(value)
       : typeof value === 'bigint' || Number.isSafeInteger(value);
-  if (!fits) throw notThatNumber(value, goType, walk);
+  if (!fits || !isWritten(value, walk)) throw notThatNumber(value, goType, walk);
   return value;
 }
 
 const notThatNumber = (value: number | bigint, goType: string, walk: Walk): DecodeError =>
-  cannotUnmarshal(`number ${value}`, goType, walk);
+  cannotUnmarshal(`number ${literalOf(value, walk)}`, goType, walk);
 
 /** What a value is called where another kind of value was wanted. */
 export function goKindOf(value: unknown): string {

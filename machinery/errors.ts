@@ -2,6 +2,7 @@
 // It becomes a metav1.Status only at the HTTP edge; the client turns a Status back into a StatusError.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/ and apimachinery's api/errors.
 import { causeReasons, type FieldError } from './field-error.ts';
+import { goQuote } from './go-quote.ts';
 
 export type StatusReason =
   | 'Unauthorized'
@@ -109,7 +110,7 @@ const detailsOf = (r: GroupResource, name: string): StatusDetails => ({
 });
 
 export const notFoundError = (r: GroupResource, name: string) =>
-  new StatusError(404, 'NotFound', `${shown(r)} ${JSON.stringify(name)} not found`, { details: detailsOf(r, name) });
+  new StatusError(404, 'NotFound', `${shown(r)} ${goQuote(name)} not found`, { details: detailsOf(r, name) });
 
 /** The answer for a path that no resource serves. */
 export const unknownPathError = () =>
@@ -139,12 +140,12 @@ export const methodNotRoutedError = () =>
   });
 
 export const alreadyExistsError = (r: GroupResource, name: string) =>
-  new StatusError(409, 'AlreadyExists', `${shown(r)} ${JSON.stringify(name)} already exists`, {
+  new StatusError(409, 'AlreadyExists', `${shown(r)} ${goQuote(name)} already exists`, {
     details: detailsOf(r, name),
   });
 
 export const conflictError = (r: GroupResource, name: string, why: string) =>
-  new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${shown(r)} ${JSON.stringify(name)}: ${why}`, {
+  new StatusError(409, 'Conflict', `Operation cannot be fulfilled on ${shown(r)} ${goQuote(name)}: ${why}`, {
     details: detailsOf(r, name),
   });
 
@@ -176,7 +177,7 @@ export function invalidError(kind: { group: string; kind: string }, name: string
   if (causes.length < found.length) texts.push(`and ${found.length - causes.length} more`);
   const joined = joinErrors(texts);
   const shownKind = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
-  return new StatusError(422, 'Invalid', `${shownKind} ${JSON.stringify(name)} is invalid: ${joined}`, {
+  return new StatusError(422, 'Invalid', `${shownKind} ${goQuote(name)} is invalid: ${joined}`, {
     details: { ...detailsOf({ group: kind.group, resource: kind.kind }, name), causes },
   });
 }
@@ -185,7 +186,7 @@ export const badRequestError = (message: string, cause?: unknown) =>
   new StatusError(400, 'BadRequest', message, { cause });
 
 export const forbiddenError = (r: GroupResource, name: string, why: string) =>
-  new StatusError(403, 'Forbidden', `${shown(r)}${name ? ` ${JSON.stringify(name)}` : ''} is forbidden: ${why}`, {
+  new StatusError(403, 'Forbidden', `${shown(r)}${name ? ` ${goQuote(name)}` : ''} is forbidden: ${why}`, {
     details: detailsOf(r, name),
   });
 
@@ -199,14 +200,9 @@ export const internalError = (message: string, cause?: unknown) =>
 
 /** The same of custom resources. */
 export const methodNotAllowedError = (r: GroupResource, verb: string) =>
-  new StatusError(
-    405,
-    'MethodNotAllowed',
-    `${verb} is not supported on resources of kind ${JSON.stringify(shown(r))}`,
-    {
-      details: detailsOf(r, ''),
-    },
-  );
+  new StatusError(405, 'MethodNotAllowed', `${verb} is not supported on resources of kind ${goQuote(shown(r))}`, {
+    details: detailsOf(r, ''),
+  });
 
 export const expiredError = (message: string, continueToken?: string) =>
   new StatusError(410, 'Expired', message, continueToken ? { continueToken } : {});

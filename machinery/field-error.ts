@@ -1,6 +1,7 @@
 // Validation errors that name the field, as apimachinery's field.Error: their texts reach the users of kubectl.
 // Validation functions return lists of these and never throw.
 import { goJson } from './go-json.ts';
+import { goQuote } from './go-quote.ts';
 import { writeJson } from './json.ts';
 
 export type FieldErrorType =
@@ -42,6 +43,7 @@ export const causeReasons: Record<FieldErrorType, string> = {
 /** A value as error texts show it: strings quoted, everything else as JSON. */
 function showValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
+  if (typeof value === 'string') return goQuote(value);
   return typeof value === 'object' ? goJson(value) : writeJson(value);
 }
 
@@ -79,7 +81,7 @@ export const invalidAsWhole = (field: string, detail: string): FieldError => ({
 });
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError =>
   lazily('NotSupported', field, () => {
-    const list = supported.map((v) => JSON.stringify(v)).join(', ');
+    const list = supported.map(goQuote).join(', ');
     return withDetail(`Unsupported value: ${showValue(value)}`, list && `supported values: ${list}`);
   });
 export const duplicate = (field: string, value: unknown, detail = ''): FieldError =>

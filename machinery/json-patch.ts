@@ -1,5 +1,5 @@
 // JSON patches, bounded. RFC 6902.
-import jsonPatch, { type Operation } from 'fast-json-patch';
+import jsonPatch, { type Operation, type Validator } from 'fast-json-patch';
 import { cloneJson, writeJson } from './json.ts';
 import { finish, type Steps } from './steps.ts';
 
@@ -25,6 +25,12 @@ function movedBy(document: unknown, { path }: Operation): number {
   return listOf(document, path)?.length ?? 0;
 }
 
+/** The library looks for where a value is moved or copied from in a copy of the whole document: that is found out here. */
+const check: Validator<unknown> = (operation, index, document, existing) => {
+  const isTransfer = operation?.op === 'move' || operation?.op === 'copy';
+  jsonPatch.validator(operation, index, isTransfer ? undefined : document, existing);
+};
+
 /**
  * The patched form of an object; the inputs stay as they are. Copies can double an object with every operation, and each
  * can move a long list, so that is counted. Throws JsonPatchError or TypeError.
@@ -42,9 +48,10 @@ export function* jsonPatchInSteps(object: object, patch: readonly Operation[]): 
     // To it what is not there is null.
     const isNull = operation?.op === 'test' && (operation.value ?? null) === null;
     if (isNull && jsonPatch.getValueByPointer(document, operation.path) === undefined) continue;
-    if (operation?.op === 'copy') {
-      const copied = writeJson(jsonPatch.getValueByPointer(document, operation.from));
-      copiedBytes += copied?.length ?? 0;
+    if (operation?.op === 'copy' || operation?.op === 'move') {
+      const value = jsonPatch.getValueByPointer(document, operation.from);
+      if (value === undefined) throw new TypeError(`operation ${i} takes what is not there`);
+      if (operation.op === 'copy') copiedBytes += writeJson(value).length;
       if (copiedBytes > maxCopiedBytes) throw new TypeError(`operation ${i} copies too much`);
     }
     if (operation) {
@@ -52,7 +59,7 @@ export function* jsonPatchInSteps(object: object, patch: readonly Operation[]): 
       operation.path = fromEnd(document, operation);
     }
     if (movedItems > maxMovedItems) throw new TypeError(`operation ${i} moves too much`);
-    document = jsonPatch.applyOperation(document, operation, true, true, true, i).newDocument;
+    document = jsonPatch.applyOperation(document, operation, check, true, true, i).newDocument;
   }
   return document;
 }

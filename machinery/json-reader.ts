@@ -18,6 +18,8 @@ export interface ReadText {
   value: unknown;
   /** Paths (`spec.ports[0].name`) of keys that an object holds twice: each once, and no more than are worth telling. */
   duplicates: string[];
+  /** Numbers as they are written, by their paths, where JavaScript would write them in another way: `1.0`. Absent: none. */
+  literals?: ReadonlyMap<string, string>;
 }
 
 /** Nothing that people write comes near this depth, and walks over objects are recursive. */
@@ -68,6 +70,7 @@ class JsonReader {
   #at = 0;
   readonly #frames: Frame[] = [];
   readonly #duplicates = new Set<string>();
+  readonly #literals = new Map<string, string>();
   readonly #maxOpened: number;
   #opened = 0;
 
@@ -97,7 +100,8 @@ class JsonReader {
   #end(value: unknown): ReadText {
     this.#skipSpace();
     if (this.#at < this.#text.length) throw this.#unexpected('after top-level value');
-    return { value, duplicates: [...this.#duplicates] };
+    const literals = this.#literals;
+    return { value, duplicates: [...this.#duplicates], ...(literals.size > 0 && { literals }) };
   }
 
   #put({ target, key }: Frame, value: unknown): void {
@@ -154,13 +158,17 @@ class JsonReader {
     }
     frame.key = this.#string();
     if (Object.hasOwn(frame.target, frame.key) && this.#duplicates.size < maxComplaints) {
-      const path = this.#frames.map((f) => (Array.isArray(f.target) ? f.target.length : f.key));
-      this.#duplicates.add(formatFieldPath(path));
+      this.#duplicates.add(this.#path());
     }
     if (this.#next() !== 0x3a) {
       this.#at--;
       throw this.#unexpected('after object key');
     }
+  }
+
+  /** Where the value stands that is being read. */
+  #path(): string {
+    return formatFieldPath(this.#frames.map((f) => (Array.isArray(f.target) ? f.target.length : f.key)));
   }
 
   /** The rest of a string whose quote has been read. */
@@ -215,7 +223,11 @@ class JsonReader {
       this.#skipDigits();
     }
     const literal = this.#text.slice(start, this.#at);
-    return this.#at === integerEnd ? integerOf(literal) : Number(literal);
+    const isInteger = this.#at === integerEnd;
+    const value = isInteger ? integerOf(literal) : Number(literal);
+    if (isInteger && literal.length <= minSafeDigits) return value;
+    if (String(value) !== literal && this.#literals.size < maxComplaints) this.#literals.set(this.#path(), literal);
+    return value;
   }
 
   #digit(where: string): void {

@@ -42,6 +42,36 @@ export function readYaml(text: string, maxValues = Number.POSITIVE_INFINITY, lin
   return new YamlReader(clean, maxValues, lines).read();
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function textIfUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text of bytes that are UTF-8. Throws TextError, in the words of libyaml's reader, for others. */
+export function yamlText(bytes: Buffer): string {
+  const text = textIfUtf8(bytes);
+  if (text !== undefined) return text;
+  for (let at = 0, width = 1; ; at += width) {
+    const octet = bytes[at]!;
+    width = octet < 0x80 ? 1 : octet >> 5 === 0b110 ? 2 : octet >> 4 === 0b1110 ? 3 : octet >> 3 === 0b11110 ? 4 : 0;
+    if (width === 1) continue;
+    if (width === 0) throw new TextError('yaml: invalid leading UTF-8 octet');
+    if (at + width > bytes.length) throw new TextError('yaml: incomplete UTF-8 octet sequence');
+    const character = bytes.subarray(at, at + width);
+    if (character.subarray(1).some((trailing) => trailing >> 6 !== 0b10))
+      throw new TextError('yaml: invalid trailing UTF-8 octet');
+    if (textIfUtf8(character) !== undefined) continue;
+    const least = width === 2 ? [0xc2] : width === 3 ? [0xe0, 0xa0] : [0xf0, 0x90];
+    if (character.compare(Buffer.from(least)) < 0) throw new TextError('yaml: invalid length of a UTF-8 sequence');
+    throw new TextError('yaml: invalid Unicode character');
+  }
+}
+
 /** Lines, from 1, of the keys of maps and of the items of lists. */
 export type YamlLines = WeakMap<object, Map<string | number, number>>;
 

@@ -22,12 +22,12 @@ function connectOptions({ query, info }: ApiRequest, kind: string): Record<strin
 
 /** Throws what admission refuses with. */
 export async function admitConnect(context: ApiContext, request: ApiRequest): Promise<void> {
-  const { kind, info, user } = request;
+  const { kind, info, user, warnings } = request;
   const { namespace, name, subresource } = info;
   const speaks = kind.subresources.custom?.find((custom) => custom.name === subresource)?.kind;
   if (!speaks) return;
   const object: any = { kind: speaks.kind, apiVersion: 'v1', ...connectOptions(request, speaks.kind) };
-  const options = { user, dryRun: false, fieldManager: '', warnings: [], apiVersion: kind.apiVersion };
+  const options = { user, dryRun: false, fieldManager: '', warnings, apiVersion: kind.apiVersion };
   const write = { operation: 'CONNECT', kind, subresource, speaks, namespace, name, object, options } as const;
   const admission = admissionRequest(write);
   await context.admission.mutate(admission);

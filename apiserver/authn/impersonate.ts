@@ -7,6 +7,7 @@ import { badRequestError, type StatusError } from '../../machinery/errors.ts';
 import { showError } from '../../machinery/field-error.ts';
 import { setKey } from '../../machinery/json.ts';
 import { checkDNS1123Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
+import type { AccessMetrics } from '../access-metrics.ts';
 import { type Attributes, type Authorizer, denied } from '../authz/attributes.ts';
 import { valuesOf } from '../server-headers.ts';
 import { unescapeKey } from './request-header.ts';
@@ -18,6 +19,8 @@ const authenticationGroup = 'authentication.k8s.io';
 const unauthenticated = 'system:unauthenticated';
 // From so many groups, or values, on it is asked first whether all of them are allowed.
 const many = 4;
+/** How the mode for everything is counted. */
+const legacy = 'legacy';
 const maxKnownUsers = 10_000;
 
 type Headers = Record<string, string | string[] | undefined>;
@@ -32,6 +35,8 @@ interface Question {
   authorizer: Authorizer;
   /** Of the request, as the real user's. */
   attributes(): Attributes;
+  /** Absent: nobody counts. */
+  access?: AccessMetrics | undefined;
 }
 
 interface Mode {
@@ -58,6 +63,12 @@ export class Impersonation {
   async actAs(real: UserInfo, headers: Headers, question: Question): Promise<Acting | undefined> {
     const wanted = wantedUser(headers);
     if (!wanted) return undefined;
+    const work = this.#tryModes(real, wanted, question);
+    const { user, mode } = await (question.access?.impersonate(work) ?? work);
+    return { user, ...(mode !== legacy && { constraint: `impersonate:${mode}` }) };
+  }
+
+  async #tryModes(real: UserInfo, wanted: UserInfo, question: Question): Promise<{ user: UserInfo; mode: string }> {
     const known = this.#known.get(real.username);
     let refusal: unknown;
     for (const mode of known ? [known, ...modes.filter((other) => other !== known)] : modes) {
@@ -65,7 +76,7 @@ export class Impersonation {
       try {
         const user = await impersonate(mode, wanted, question);
         this.#known.set(real.username, mode);
-        return { user, ...(mode.name && { constraint: `impersonate:${mode.name}` }) };
+        return { user, mode: mode.name || legacy };
       } catch (err) {
         refusal ??= err;
       }
@@ -100,11 +111,16 @@ function goSyntax({ username, uid, groups, extra = {} }: UserInfo): string {
 }
 
 /** The user, with the groups that come of itself. Throws where the mode does not allow every part of it. */
-async function impersonate(mode: Mode, wanted: UserInfo, { authorizer, attributes }: Question): Promise<UserInfo> {
+async function impersonate(
+  mode: Mode,
+  wanted: UserInfo,
+  { authorizer, attributes, access }: Question,
+): Promise<UserInfo> {
   const asked = attributes();
   const demand = async (attributes: Attributes) => {
     const demanded = mode.ask?.(attributes) ?? attributes;
-    const { allowed, reason, error } = await authorizer.authorize(demanded);
+    const work = authorizer.authorize(demanded);
+    const { allowed, reason, error } = await (access?.impersonationAsks(mode.name || legacy, work) ?? work);
     if (!allowed) throw denied(demanded, [error, reason].filter(Boolean).join(': '));
   };
   const isConstrained = mode.name !== '';

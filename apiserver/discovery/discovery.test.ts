@@ -17,7 +17,10 @@ test('a path with a slash at its end is the same document', async () => {
     const plain = respond(path, request)?.body;
     assert.ok(plain, path);
     assert.deepEqual(respond(`${path}/`, request)?.body, plain, path);
+    if (path !== '/apis') assert.deepEqual(respond(`${path}//`, request)?.body, plain, path);
   }
+  for (const path of ['/apis//', '/apis//apps', '/api//v1', '/apis/apps//v1'])
+    assert.equal(respond(path, request), undefined, path);
 });
 
 // As Kubernetes' own servers say them: clients compare them across servers.

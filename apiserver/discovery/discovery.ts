@@ -9,6 +9,7 @@ import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import { type Encoding, encodings, mediaTypeOf, negotiate, wantsPretty } from '../http/negotiate.ts';
 import { type Encoded, encode } from '../http/render.ts';
 import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
+import { withoutLastSlashes } from '../request-info.ts';
 import { one } from '../server-headers.ts';
 
 interface ResourceEntry {
@@ -179,7 +180,7 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
       const form = `g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
       return tagged({ ...rendered, contentType: `${rendered.contentType};${form}` });
     };
-    if (path === '/api' || path === '/api/') {
+    if (path === '/api') {
       if (asked) return all([['', core]], asked);
       const address = { clientCIDR: '0.0.0.0/0', serverAddress: options.serverAddress };
       return json({
@@ -188,11 +189,11 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
         serverAddressByClientCIDRs: [address],
       });
     }
-    if (path === '/apis' || path === '/apis/') {
+    if (path === '/apis') {
       if (asked) return all(named, asked);
       return json({ kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(([n, v]) => groupDocument(n, v)) });
     }
-    const [root, first, second, ...rest] = path.split('/').filter((p) => p !== '');
+    const [root, first, second, ...rest] = path.slice(1).split('/');
     if (rest.length > 0 || !first) return undefined;
     if (root === 'api' && second === undefined) {
       const gv = core.find((v) => v.version === first);
@@ -212,14 +213,16 @@ export function createDiscovery(kinds: KindTable, options: DiscoveryOptions) {
     const now = `${kinds.generation} ${options.groups.generation}`;
     if (generation !== now) documents.clear();
     generation = now;
-    // Slashes too many make no document of their own.
-    const key = `${JSON.stringify(form)} ${path.split('/').filter(Boolean).join('/')}`;
+    const key = `${JSON.stringify(form)} ${path}`;
     const found = documents.get(key) ?? respond(path, form);
     if (found) documents.set(key, found);
     return found;
   };
-  return (path: string, request: FrontRequest): FrontResponse | undefined => {
-    if (!/^\/apis?(?:\/|$)/.test(path)) return undefined;
+  return (asSent: string, request: FrontRequest): FrontResponse | undefined => {
+    // Upstream's router takes slashes off the end, and nothing out of the middle; to `/apis`, which it does not see, there
+    // may be one.
+    const path = withoutLastSlashes(asSent);
+    if (!/^\/apis?(?:\/|$)/.test(path) || asSent.startsWith('/apis//')) return undefined;
     const accept = one(request.headers.accept);
     const asked = asksForAggregated(accept);
     const media = asked ? { encoding: asked.encoding } : negotiate(accept, { forms: false });

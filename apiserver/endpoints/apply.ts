@@ -63,9 +63,9 @@ export async function handleApply(context: ApiContext, request: ApiRequest, opti
   const { kind, info } = request;
   const { namespace, name, subresource } = info;
   const { config, warnings } = readConfiguration(request, options.fieldValidation);
-  const told = () => [...warnings, ...options.warnings];
   const produce = async (old: KubeObject, isLarge: boolean) => {
     const { draft, managedFields } = await applyTo(context, request, { old, config, options: { ...options, isLarge } });
+    request.warnings.push(...warnings);
     setManagers(draft, managedFields);
     return draft;
   };
@@ -73,15 +73,16 @@ export async function handleApply(context: ApiContext, request: ApiRequest, opti
   for (let tries = 0; ; tries++) {
     try {
       const stored = await updateObject(context, kind, target, options);
-      return { type: 'object', stored, code: 200, warnings: told() };
+      return { type: 'object', stored, code: 200 };
     } catch (err) {
       if (subresource !== '' || !isAbsence(err, kind, name)) throw err;
     }
     try {
       const { draft, managedFields } = await applyTo(context, request, { old: undefined, config, options });
+      request.warnings.push(...warnings);
       await request.authorize('create');
       const stored = await createObject(context, kind, { draft, namespace, managedFields }, options);
-      return { type: 'object', stored, code: 201, warnings: told() };
+      return { type: 'object', stored, code: 201 };
     } catch (err) {
       // Somebody else has made it meanwhile.
       if (!isAlreadyExists(err) || tries >= maxTries) throw err;

@@ -72,6 +72,33 @@ describe('bodies', () => {
     });
   }
 
+  const badBytes: [hex: string, problem: string][] = [
+    ['80', 'invalid leading UTF-8 octet'],
+    ['ff', 'invalid leading UTF-8 octet'],
+    ['e282', 'incomplete UTF-8 octet sequence'],
+    ['e2822e2e', 'invalid trailing UTF-8 octet'],
+    ['c0af', 'invalid length of a UTF-8 sequence'],
+    ['f08282ac', 'invalid length of a UTF-8 sequence'],
+    ['eda080', 'invalid Unicode character'],
+    ['f5808080', 'invalid Unicode character'],
+  ];
+  for (const [hex, problem] of badBytes)
+    test(`YAML of the bytes ${hex}: ${problem}`, () => {
+      const body = Buffer.concat([Buffer.from('ä: €😀 '), Buffer.from(hex, 'hex')]);
+      const read = () => parseBody({ body, contentType: 'application/yaml' }, ConfigMapKind.storage as never);
+      assert.throws(read, new RegExp(`: yaml: ${problem} \\(`));
+    });
+
+  test('JSON has what stands for characters in the place of such bytes; what is shown of keys is quoted as Go does it', () => {
+    const body = Buffer.concat([
+      Buffer.from('{"\\u0007\\u200b":1,"data":{"k":"'),
+      Buffer.from([0xff]),
+      Buffer.from('"}}'),
+    ]);
+    const { draft, warnings } = decode(body.toString());
+    assert.deepEqual([draft.data, warnings], [{ k: '\ufffd' }, ['unknown field "\\a\\u200b"']]);
+  });
+
   test('a key named __proto__ is a key', () => {
     const { draft } = decode('{"metadata":{"name":"a"},"data":{"__proto__":"x"}}');
     assert.deepEqual(Object.entries(draft.data), [['__proto__', 'x']]);

@@ -1,10 +1,11 @@
 // Reading a request body: JSON, YAML or protobuf to a plain value, once, noticing keys that come twice.
 import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
+import { goQuote } from '../../machinery/go-quote.ts';
 import { isObject } from '../../machinery/json.ts';
 import { type ReadText, readJson, TextError, TooManyValuesError } from '../../machinery/json-reader.ts';
 import type { ObjectSchema } from '../../machinery/schema.ts';
-import { readYaml } from '../../machinery/yaml-reader.ts';
+import { readYaml, yamlText } from '../../machinery/yaml-reader.ts';
 import { decodeMessage, protobufType, readEnvelope } from '../protobuf/envelope.ts';
 import { hasFieldNumbers } from '../protobuf/field-table.ts';
 import { ProtobufError } from '../protobuf/wire-reader.ts';
@@ -14,6 +15,8 @@ export interface ParsedBody {
   value: unknown;
   /** Texts for strict field validation: `duplicate field "spec.replicas"`. */
   duplicates: string[];
+  /** Numbers of JSON as they are written (see `ReadText`). */
+  literals?: ReadonlyMap<string, string>;
 }
 
 // What upstream's etcd would store (1.5 MiB) holds no more. JSON is read in turns: of scalars it has room for any number.
@@ -124,13 +127,15 @@ function readProtobuf(body: Buffer, want: { kind: string; schema: ObjectSchema }
 
 function readJsonBody({ body, read }: SentBody): ParsedBody {
   if (read instanceof TextError) throw read;
-  const { value, duplicates } = read ?? readJson(body.toString(), maxOpened);
-  return { value, duplicates: duplicates.map((path) => `duplicate field "${path}"`) };
+  const { duplicates, ...rest } = read ?? readJson(body.toString(), maxOpened);
+  return { ...rest, duplicates: duplicates.map((path) => `duplicate field ${goQuote(path)}`) };
 }
 
 function readYamlBody({ body, read }: SentBody): ParsedBody {
   if (read instanceof TextError) throw read;
-  return read ?? readYaml(body.toString(), maxYamlValues);
+  // To YAML `1.0` is one, also where it is written in JSON.
+  const { value, duplicates } = read ?? readYaml(yamlText(body), maxYamlValues);
+  return { value, duplicates };
 }
 
 /** What the client is told of more values than there is room for. */

@@ -14,7 +14,8 @@ export async function handleCreate(context: ApiContext, request: ApiRequest): Pr
   const body = parseBody(request, { kind: kind.kind, schema: request.version.schema });
   if (options.isLarge) await breathe();
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+  request.warnings.push(...warnings);
   if (options.isLarge) await breathe();
   const stored = await createObject(context, kind, { draft, namespace: info.namespace }, options);
-  return { type: 'object', stored, code: 201, warnings: [...warnings, ...options.warnings] };
+  return { type: 'object', stored, code: 201 };
 }

@@ -29,6 +29,7 @@ const definition = thingDefinition([
 ]);
 const things = '/apis/example.com/v1/namespaces/default/things';
 const merge = 'application/merge-patch+json';
+const typed = '"apiVersion":"example.com/v1","kind":"Thing"';
 const sent = (text: string) => ({ body: text, contentType: 'application/json' });
 const thing = (more: object = {}) => ({ metadata: { name: 'a' }, ...more });
 
@@ -52,6 +53,13 @@ describe('a custom resource', () => {
     assert.deepEqual(await apply('v1', { o: { n: 1 } }), { o: { n: 1, d: 'as ever' } });
   });
 
+  test('an integer may have a fraction that is nothing', async () => {
+    const body = (n: string) => `{${typed},"metadata":{"name":"whole"},"spec":{"o":{"n":${n}}}}`;
+    assert.equal((await api.send('POST', things, sent(body('1.0')))).spec.o.n, 1);
+    const message = /spec\.o\.n: Invalid value: "number": spec\.o\.n in body must be of type integer: "number",/;
+    await assert.rejects(api.send('POST', things, sent(body('1.5'))), { code: 422, message });
+  });
+
   test('while its definition goes nothing new comes, by no way', async () => {
     const ending = await startMemoryApi();
     const going = { ...definition, metadata: { ...definition.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
@@ -67,7 +75,6 @@ describe('a custom resource', () => {
     });
   });
 
-  const typed = '"apiVersion":"example.com/v1","kind":"Thing"';
   const refused: [method: string, path: string, text: string, code: number, message: RegExp][] = [
     [
       'POST',

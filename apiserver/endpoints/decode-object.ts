@@ -4,6 +4,7 @@ import { DecodeError, decodeValue, goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
 import { invalid } from '../../machinery/field-error.ts';
 import { goJson } from '../../machinery/go-json.ts';
+import { goQuote } from '../../machinery/go-quote.ts';
 import { isObject } from '../../machinery/json.ts';
 import { TooManyValuesError } from '../../machinery/json-reader.ts';
 import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
@@ -103,9 +104,10 @@ export function decodeAs(
     throw want.refuse?.(why) ?? badRequestError(why);
   }
   try {
-    const decoded = decodeValue(want.schema, value);
+    // Custom resources are read without types, and judged later: there `1.0` is an integer.
+    const decoded = decodeValue(want.schema, value, { literals: want.isCustom ? undefined : body.literals });
     const paths = want.isCustom ? decoded.unknownFields.sort() : decoded.unknownFields;
-    const unknown = paths.map((f) => `unknown field "${f}"`);
+    const unknown = paths.map((f) => `unknown field ${goQuote(f)}`);
     const all = want.refuse || want.isCustom ? [...body.duplicates, ...unknown] : [...unknown, ...body.duplicates];
     const problems = fieldValidation === 'Ignore' ? [] : all;
     if (problems.length > 0 && fieldValidation === 'Strict')

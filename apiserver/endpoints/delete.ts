@@ -76,11 +76,11 @@ export async function handleDelete(context: ApiContext, request: ApiRequest): Pr
   const { dryRun, ...options } = readDeleteOptions(request);
   const write = writeOptions(request, options, dryRun);
   const target = { namespace: info.namespace, name: info.name, options };
+  request.warnings.push(...orphanWarning(kind, options));
   const { stored, gone } = await deleteObject(context, kind, target, write);
-  const warnings = [...orphanWarning(kind, options), ...write.warnings];
   if (!gone || kind.returnsDeletedObject) {
     const accepted = !gone && options.orphanDependents === false;
-    return { type: 'object', stored, code: accepted ? 202 : 200, warnings };
+    return { type: 'object', stored, code: accepted ? 202 : 200 };
   }
   const uid = stored.object.metadata.uid;
   const group = kind.group ? { group: kind.group } : {};
@@ -90,18 +90,18 @@ export async function handleDelete(context: ApiContext, request: ApiRequest): Pr
     kind: kind.plural,
     ...(uid ? { uid } : {}),
   });
-  return { type: 'value', value: status, code: 200, warnings };
+  return { type: 'value', value: status, code: 200 };
 }
 
 export async function handleDeleteCollection(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { kind, info } = request;
   const { dryRun, ...options } = readDeleteOptions(request);
   const write = writeOptions(request, options, dryRun);
+  request.warnings.push(...orphanWarning(kind, options));
   const list = await listObjects(context, request);
   for (const item of list.items) {
     const { name = '', namespace = info.namespace } = item.object.metadata;
     await unlessGone(deleteObject(context, kind, { namespace, name, options }, write));
   }
-  const warnings = [...orphanWarning(kind, options), ...write.warnings];
-  return { type: 'list', list, warnings };
+  return { type: 'list', list };
 }

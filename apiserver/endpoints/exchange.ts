@@ -20,6 +20,8 @@ export interface ApiRequest {
   read?: ReadText | TextError;
   /** Aborted when the client has gone away. */
   signal: AbortSignal;
+  /** What the client is warned of, whatever it is answered: written as it is found. */
+  warnings: string[];
   /** What admission has to tell the audit log; absent: nobody reads it. */
   auditAnnotations?: Record<string, string> | undefined;
   /** Throws 403 unless its user may also do this to the object that it names. */
@@ -33,13 +35,12 @@ export interface ListAnswer {
   remaining?: number;
 }
 
-export type Answer = { warnings?: string[] } & (
+export type Answer =
   | { type: 'object'; stored: StoredObject; code: 200 | 201 | 202 }
   | { type: 'list'; list: ListAnswer }
   | { type: 'status'; status: StatusBody }
   /** An object that is not stored: reviews, scales, tokens. */
-  | { type: 'value'; value: KubeObject | object; code: 200 | 201 }
-);
+  | { type: 'value'; value: KubeObject | object; code: 200 | 201 };
 
 export const successStatus = (details: StatusBody['details']): StatusBody => ({
   kind: 'Status',

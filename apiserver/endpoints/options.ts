@@ -36,7 +36,7 @@ export function readWriteOptions(
     isPatch: options === 'PatchOptions',
     fieldManager: manager || managerOf(request.userAgent),
     apiVersion: apiVersionOf(request.version),
-    warnings: [],
+    warnings: request.warnings,
     fieldValidation: fieldValidation as FieldValidation,
     force: isTrue(query.get('force')),
     sent: {

@@ -6,6 +6,7 @@ import { goKindOf } from '../../machinery/decode.ts';
 import { badRequestError, StatusError, unsupportedMediaTypeError } from '../../machinery/errors.ts';
 import { causeReasons, invalid } from '../../machinery/field-error.ts';
 import { goJson, sortKeys } from '../../machinery/go-json.ts';
+import { goQuote } from '../../machinery/go-quote.ts';
 import { isObject } from '../../machinery/json.ts';
 import { jsonPatchInSteps } from '../../machinery/json-patch.ts';
 import { mergePatchInSteps } from '../../machinery/merge-patch.ts';
@@ -29,6 +30,8 @@ interface Patch {
   apply(object: KubeObject, schema: ApiRequest['version']['schema']): Steps<unknown>;
   /** Fields that come twice or mean nothing. */
   problems: string[];
+  /** Numbers as they are written, by their places in the object. */
+  literals?: ParsedBody['literals'];
   /** What a refusal shows of it, and says for a value that does not fit. */
   show(patched: unknown): string;
   explain(why: string): string;
@@ -51,8 +54,10 @@ export function readPatch(request: ApiRequest): Patch {
     return { apply: jsonPatcher(value), problems, ...asJson };
   }
   if (type === 'application/merge-patch+json') {
-    const { patch, problems } = readPatchObject(parsePatch(request), 'error decoding patch: ');
-    return { apply: (object) => mergePatchInSteps(object, patch), problems, ...asJson };
+    const body = parsePatch(request);
+    const { patch, problems } = readPatchObject(body, 'error decoding patch: ');
+    const { literals } = body;
+    return { apply: (object) => mergePatchInSteps(object, patch), problems, ...(literals && { literals }), ...asJson };
   }
   // Custom resources have no such patch.
   if (type === strategicType && !request.kind.isCustom) {
@@ -83,7 +88,9 @@ function unknownFieldsOf(operations: unknown): string[] {
   if (!Array.isArray(operations)) return [];
   return operations.flatMap((operation, i) =>
     isObject(operation)
-      ? Object.keys(operation).flatMap((key) => (operationFields.has(key) ? [] : [`unknown field "[${i}].${key}"`]))
+      ? Object.keys(operation).flatMap((key) =>
+          operationFields.has(key) ? [] : [`unknown field ${goQuote(`[${i}].${key}`)}`],
+        )
       : [],
   );
 }
@@ -159,16 +166,16 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
   const options = readWriteOptions(request, 'PatchOptions');
   if (baseType(request.contentType) === applyType) return handleApply(context, request, options);
   const patch = readPatch(request);
-  let warnings: string[] = [];
   const produce = async (old: KubeObject, isLarge: boolean): Promise<KubeObject> => {
     const steps = patch.apply(toVersion(old, kind, version), version.schema);
     const patched = await stepwise(steps, isLarge, context.clock);
     if (isLarge) await breathe();
     const refuse = (why: string, cause?: unknown) => refusal(patch.show(patched), patch.explain(why), cause);
-    const body = { value: patched, duplicates: patch.problems };
+    const { problems: duplicates, literals } = patch;
+    const body = { value: patched, duplicates, ...(literals && { literals }) };
     const decoded = decodeObject(request, body, options.fieldValidation, refuse);
+    request.warnings.push(...decoded.warnings);
     checkTarget(decoded.draft, info);
-    warnings = decoded.warnings;
     return decoded.draft;
   };
   const { namespace, name, subresource } = info;
@@ -178,7 +185,7 @@ export async function handlePatch(context: ApiContext, request: ApiRequest): Pro
     { namespace, name, subresource, produce, uidMayDiffer: true },
     options,
   );
-  return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
+  return { type: 'object', stored, code: 200 };
 }
 
 /** The patch makes something of the object that it cannot be. */

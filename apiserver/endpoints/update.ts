@@ -21,6 +21,7 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
   const body = parseBody(request, { kind: kind.kind, schema: request.version.schema });
   if (options.isLarge) await breathe();
   const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+  request.warnings.push(...warnings);
   if (options.isLarge) await breathe();
   checkTarget(draft, info);
   keepOwnersOnce(draft.metadata, options.warnings);
@@ -29,7 +30,7 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
   const produce = () => cloneJson(draft);
   try {
     const stored = await updateObject(context, kind, { namespace, name, subresource, produce }, options);
-    return { type: 'object', stored, code: 200, warnings: [...warnings, ...options.warnings] };
+    return { type: 'object', stored, code: 200 };
   } catch (err) {
     const { uid } = draft.metadata;
     if (isNotFound(err) && uid) throw uidConflict(kind, { key: storageKey(kind, namespace, name), name, uid });
@@ -37,7 +38,7 @@ export async function handleUpdate(context: ApiContext, request: ApiRequest): Pr
     await request.authorize('create');
     delete draft.metadata.resourceVersion;
     const stored = await createObject(context, kind, { draft, namespace }, options);
-    return { type: 'object', stored, code: 201, warnings: [...warnings, ...options.warnings] };
+    return { type: 'object', stored, code: 201 };
   }
 }
 

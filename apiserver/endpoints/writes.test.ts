@@ -47,6 +47,47 @@ describe('integers of 64 bits', () => {
     });
   });
 
+  describe('are written as such in JSON, and as any number in YAML and in what goes through maps', () => {
+    const graceOf = async (method: string, path: string, body: string, contentType = 'application/json') =>
+      (await api.send(method, path, { body, contentType })).spec.terminationGracePeriodSeconds;
+    for (const [n, type, field] of [
+      ['1.0', 'int64', 'terminationGracePeriodSeconds'],
+      ['1e3', 'int64', 'terminationGracePeriodSeconds'],
+      ['2.50', 'int32', 'priority'],
+      ['12345678901234567890', 'int64', 'activeDeadlineSeconds'],
+    ] as const)
+      test(`${n} is no ${type}`, async () => {
+        const why = `json: cannot unmarshal number ${n} into Go struct field PodSpec.spec.${field} of type ${type}`;
+        const body = pod('floats', `"${field}":${n},`);
+        await assert.rejects(api.send('POST', pods, { body }), { code: 400, message: new RegExp(`: ${why}$`) });
+        await api.send('POST', pods, { body: pod(`floats-${type}`, '') }).catch(() => undefined);
+        const patch = { body: `{"spec":{"${field}":${n}}}`, contentType: merge };
+        const message = new RegExp(`^ "" is invalid: patch: Invalid value: ".*": ${why}$`);
+        await assert.rejects(api.send('PATCH', `${pods}/floats-${type}`, patch), { code: 422, message });
+      });
+
+    test('1.0 of YAML, a strategic patch and an apply is 1', async () => {
+      const body = pod('yaml', '"terminationGracePeriodSeconds":1.0,');
+      assert.equal(await graceOf('POST', pods, body, 'application/yaml'), 1);
+      const strategic = 'application/strategic-merge-patch+json';
+      const patch = '{"spec":{"terminationGracePeriodSeconds":1.0}}';
+      assert.equal(await graceOf('PATCH', `${pods}/yaml`, patch, strategic), 1);
+      const applied = '{"apiVersion":"v1","kind":"Pod","spec":{"terminationGracePeriodSeconds":1.0}}';
+      const path = `${pods}/yaml?fieldManager=m&force=true`;
+      assert.equal(await graceOf('PATCH', path, applied, 'application/apply-patch+yaml'), 1);
+    });
+
+    test('an int-or-string, and a quantity, which keeps its form', async () => {
+      const port = (n: string) =>
+        `{"metadata":{"name":"s"},"spec":{"ports":[{"port":1,"targetPort":${n}}],"selector":{"a":"b"}}}`;
+      const why = /cannot unmarshal number 80\.0 into Go struct field \w+\.spec\.ports\.targetPort of type int32$/;
+      const services = '/api/v1/namespaces/default/services';
+      await assert.rejects(api.send('POST', services, { body: port('80.0') }), { code: 400, message: why });
+      const body = pod('amount', '').replace('"image":"i"', '"image":"i","resources":{"limits":{"cpu":1e3}}');
+      assert.equal((await api.send('POST', pods, { body })).spec.containers[0].resources.limits.cpu, '1e3');
+    });
+  });
+
   test('a delete that grants more time than a calendar has is taken', async () => {
     await api.send('POST', pods, {
       body: pod('slow', '"nodeName":"n","terminationGracePeriodSeconds":9007199254740993,'),

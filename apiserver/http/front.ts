@@ -31,6 +31,7 @@ export interface RawResponse extends Writable {
   /** Goes with the head, whoever writes it. */
   setHeader?(name: string, value: string | string[]): unknown;
   readonly statusCode?: number;
+  readonly headersSent?: boolean;
 }
 
 export interface FrontResponse {

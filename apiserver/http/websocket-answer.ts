@@ -8,19 +8,29 @@ import type { RawResponse } from './front.ts';
 import { endInHttp } from './upgrade.ts';
 
 const base64Protocol = 'base64.binary.k8s.io';
-const protocols = ['binary.k8s.io', base64Protocol];
+const protocolsOfLogs = ['binary.k8s.io', base64Protocol];
 const normalClosure = 1000;
 const newline = 10;
 
 // What a slow client has not read when the answer ends stays on its way to it.
 const closeTimeoutMs = 4 * 3600_000;
 
+/**
+ * What the connection is to speak: of a log the first that the client offers and there is, of a watch whatever it is
+ * called. Or the code of a refusal.
+ */
+function choose(offered: readonly string[], isWatch: boolean): string | undefined | 400 | 403 {
+  if (isWatch) return offered.length > 1 ? 400 : offered[0];
+  return offered.length === 0 ? undefined : (offered.find((one) => protocolsOfLogs.includes(one)) ?? 403);
+}
+
+const protocolHeader = 'sec-websocket-protocol';
+
 const options: ServerOptions & { closeTimeout: number } = {
   noServer: true,
   closeTimeout: closeTimeoutMs,
   perMessageDeflate: false,
   maxPayload: 4096, // nothing is expected of the client
-  handleProtocols: (offered) => protocols.find((p) => offered.has(p)) ?? false,
 };
 const webSockets = new WebSocketServer(options);
 
@@ -32,6 +42,8 @@ export class WebSocketAnswer extends Writable implements RawResponse {
   readonly #socket: Duplex;
   readonly #head: Buffer;
   #ws: WebSocket | undefined;
+  /** There is an answer in HTTP: what else is written is for nobody. */
+  #isRefused = false;
   /** Cuts what is written into messages, where it is a watch. */
   #sendEvents: typeof sendLines | undefined;
 
@@ -54,6 +66,16 @@ export class WebSocketAnswer extends Writable implements RawResponse {
     const type = headers['content-type'] ?? '';
     this.#sendEvents = type.startsWith('application/json') ? sendLines : undefined;
     if (type.endsWith(';stream=watch')) this.#sendEvents = sendFrames;
+    const { headers: asked } = this.#message;
+    const offered = (asked[protocolHeader] ?? '').split(',').flatMap((one) => one.trim() || []);
+    const protocol = choose(offered, this.#sendEvents !== undefined);
+    if (typeof protocol === 'number') {
+      this.#isRefused = true;
+      endInHttp(this.#socket, { code: protocol, headers: {}, body: '' });
+      return;
+    }
+    if (protocol === undefined) delete asked[protocolHeader];
+    else asked[protocolHeader] = protocol;
     webSockets.handleUpgrade(this.#message, this.#socket, this.#head, (ws) => {
       this.#ws = ws;
       ws.on('error', () => this.destroy());
@@ -68,7 +90,8 @@ export class WebSocketAnswer extends Writable implements RawResponse {
 
   override _write(chunk: Buffer, _encoding: string, done: (err?: Error | null) => void): void {
     const ws = this.#ws;
-    if (!ws) done(new Error('there is no WebSocket'));
+    if (this.#isRefused) done();
+    else if (!ws) done(new Error('there is no WebSocket'));
     else if (this.#sendEvents) this.#sendEvents(ws, chunk, done);
     else ws.send(this.#encode(chunk), done);
   }

@@ -96,13 +96,7 @@ async function tryUpdate(
   if (large) await breathe();
   const end = new RequestEnd();
   try {
-    let draft: KubeObject;
-    try {
-      draft = await draftOf(context, kind, target, { ...attempt, options });
-    } catch (err) {
-      if (!fresh) return await reread();
-      throw err;
-    }
+    const draft = await draftOf(context, kind, target, { ...attempt, options });
     const { namespace, name, subresource } = target;
     const write = { operation: 'UPDATE', kind, subresource, namespace, name, object: draft, oldObject: old } as const;
     const request = admissionRequest({ ...write, options }, end);

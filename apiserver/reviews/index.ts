@@ -29,12 +29,13 @@ function review(compute: Compute): ReviewHandler {
       schema: request.version.schema,
     });
     const { draft, warnings } = decodeObject(request, body, options.fieldValidation);
+    request.warnings.push(...warnings);
     placeIn(draft.metadata, request.info.namespace);
     const errors = request.kind.validate?.(draft) ?? [];
     if (errors.length > 0) throw invalidError({ group: request.kind.group, kind: '' }, '', errors);
     const status = await compute(context, request, draft);
     const { kind, apiVersion, metadata, ...rest } = draft;
-    return { type: 'value', value: { kind, apiVersion, metadata, ...rest, status }, code: 201, warnings };
+    return { type: 'value', value: { kind, apiVersion, metadata, ...rest, status }, code: 201 };
   };
 }
 

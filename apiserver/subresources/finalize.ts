@@ -20,6 +20,7 @@ export const finalizeSubresource: Subresource = {
     const options = readWriteOptions(request, 'UpdateOptions');
     const body = parseBody(request, { kind: kind.kind, schema: request.version.schema });
     const { draft: sent, warnings } = decodeObject(request, body, options.fieldValidation);
+    request.warnings.push(...warnings);
     checkTarget(sent, info);
     const produce = (old: KubeObject): KubeObject => {
       const draft = cloneJson(old);
@@ -37,6 +38,6 @@ export const finalizeSubresource: Subresource = {
       check: () => undefined,
     };
     const stored = await updateObject(context, kind, target, options);
-    return { type: 'object', stored, code: 200, warnings };
+    return { type: 'object', stored, code: 200 };
   },
 };

@@ -73,12 +73,12 @@ function wantedScale(
   const decode = (value: unknown, duplicates: string[] = [], refuse?: Wanted['refuse']) => {
     const wanted = { ...scale, ...(refuse && { refuse }) };
     const decoded = decodeAs(wanted, { value, duplicates }, options.fieldValidation);
-    for (const warning of decoded.warnings) if (!options.warnings.includes(warning)) options.warnings.push(warning);
+    request.warnings.push(...decoded.warnings);
     return decoded.value as KubeObject;
   };
   if (request.info.verb === 'patch' && baseType(request.contentType) === applyType) {
     const { config, warnings } = readConfiguration(request, options.fieldValidation);
-    options.warnings.push(...warnings);
+    request.warnings.push(...warnings);
     return async (parent) => {
       const current = scaleOf(kind, parent);
       current.metadata.managedFields = scaleEntries(pathOf, parent.metadata.managedFields, scale.apiVersion);
@@ -152,6 +152,6 @@ export const scaleSubresource: Subresource = {
     const target: UpdateTarget = { namespace, name, subresource: 'scale', produce };
     const stored = await updateObject(context, kind, target, { ...options, untold: true });
     const value = scaleOf(kind, stored.object);
-    return { type: 'value', value, code: 200, warnings: options.warnings };
+    return { type: 'value', value, code: 200 };
   },
 };

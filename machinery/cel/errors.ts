@@ -4,9 +4,12 @@
 
 export interface Issue {
   readonly message: string;
-  /** Offset in the text. */
+  /** Offset in the text, or `nowhere`. */
   readonly at: number;
 }
+
+/** What is wrong is the expression as a whole. */
+export const nowhere = -1;
 
 /** So many issues are told, as cel-go does, and no more text than anybody reads. */
 const maxShown = 100;
@@ -39,6 +42,7 @@ export class Issues {
 }
 
 function render(source: string, issue: Issue): string {
+  if (issue.at === nowhere) return `ERROR: <input>:-1:0: ${issue.message}`;
   const start = source.lastIndexOf('\n', issue.at - 1) + 1;
   const end = source.indexOf('\n', issue.at);
   const line = source.slice(0, start).split('\n').length;

@@ -36,6 +36,38 @@ describe('expressions beyond the bounds are refused, and quickly', () => {
   }
 });
 
+describe('levels are counted as cel-go counts them', () => {
+  const chain = (more: number) => `true${' == true'.repeat(more)}`;
+  const nested = (levels: number, open: string, close = ')') => `${open.repeat(levels)}x${close.repeat(levels)}`;
+  const tooDeep = 'ERROR: <input>:-1:0: max recursion depth exceeded';
+  const tooManyOpen = 'ERROR: <input>:-1:0: expression recursion limit exceeded: 250';
+  const table: [what: string, source: (n: number) => string, most: number, problem: string][] = [
+    ['operators, one after the other', chain, 250, tooDeep],
+    ['fields', (n) => `x${'.a'.repeat(n)}`, 250, tooDeep],
+    ['parentheses', (n) => nested(n, '('), 249, tooManyOpen],
+    ['lists', (n) => nested(n, '[', ']'), 249, tooManyOpen],
+    ['functions', (n) => nested(n, 'dyn('), 249, tooManyOpen],
+    ['comparisons at the right of others', (n) => nested(n, 'true == ('), 124, tooManyOpen],
+    ['calculations at the right of others', (n) => nested(n, 'x + ('), 124, tooManyOpen],
+    ['conditions', (n) => `${'true ? 1 : '.repeat(n)}1`, 249, tooManyOpen],
+    ['loops', (n) => nested(n, '[1].all(a, '), 249, tooManyOpen],
+  ];
+  for (const [what, source, most, problem] of table) {
+    test(what, () => {
+      const within = compile(source(most), env);
+      assert.ok(within.ok, within.ok ? '' : String(within.issues).slice(0, 300));
+      within.program.evaluate({ s: '', x: {} });
+      const beyond = compile(source(most + 1), env);
+      assert.equal(beyond.ok ? 'compiled' : String(beyond.issues), problem);
+    });
+  }
+
+  test('and a tree that nobody writes is refused, whatever it is made of', () => {
+    const refused = compile(nested(249, '!dyn(true && ', ') == true'), env);
+    assert.equal(refused.ok ? 'compiled' : String(refused.issues), tooManyOpen);
+  });
+});
+
 describe('expressions within the bounds compile, and quickly', () => {
   const wide: Record<string, string> = {
     'a wide disjunction': Array.from({ length: 5_000 }, (_, i) => `s == '${i}'`).join(' || '),

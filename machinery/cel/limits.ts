@@ -4,8 +4,10 @@
 
 /** Code points of an expression. */
 export const maxExpressionLength = 100_000;
-/** Levels of nesting of an expression, as it is written and as a tree. */
+/** Levels of nesting of an expression, as it is written and, of what counts, as a tree. */
 export const maxExpressionDepth = 250;
+/** Levels of the whole tree: nobody writes as many, and everything that recurses over it has stack enough. */
+export const maxTreeHeight = 600;
 
 /** The largest estimated cost of one expression. */
 export const staticCostLimit = 10_000_000;

@@ -1,35 +1,53 @@
-// How deep an expression is: open levels while it is parsed, and levels of the tree that comes of it, which chains like
-// `a.b.c` make without opening any.
-import { SyntaxIssue } from './errors.ts';
-import { maxExpressionDepth } from './limits.ts';
+// How deep an expression is: levels that are open while it is parsed, counted for each rule of the grammar, and levels
+// of the tree that comes of it, which chains like `a.b.c` make without opening any. Upstream: the recursion listener and
+// the visitor of cel-go's parser.
+import { nowhere, SyntaxIssue } from './errors.ts';
+import { maxExpressionDepth, maxTreeHeight } from './limits.ts';
+
+type Rule = 'expression' | 'relation' | 'calculation';
+
+const tooManyOpen = `expression recursion limit exceeded: ${maxExpressionDepth}`;
+
+/** Levels of a tree: those that count, which are operators between two, conditions, fields, indexes and methods, and all. */
+export interface Height {
+  readonly counted: number;
+  readonly all: number;
+}
+
+const none: Height = { counted: 0, all: 0 };
+const leaf: Height = { counted: 0, all: 1 };
 
 export class Nesting {
-  /** Levels of the expression that was parsed last. */
-  height = 0;
-  /** Levels open above what is parsed now. */
-  #depth = 0;
-  readonly #at: () => number;
+  /** Of what was parsed last. */
+  height: Height = none;
+  readonly #open: Record<Rule, number> = { expression: 0, relation: 0, calculation: 0 };
 
-  /** `at` says where the parser is. */
-  constructor(at: () => number) {
-    this.#at = at;
+  /** Another level of a rule begins. Who parses it closes it again: calls between would need more of the stack. */
+  open(rule: Rule): void {
+    if (++this.#open[rule] > maxExpressionDepth) throw new SyntaxIssue(tooManyOpen, nowhere);
   }
 
-  /** Parses one level deeper. */
-  deeper<T>(parse: () => T): T {
-    if (++this.#depth > maxExpressionDepth) this.#refuse();
-    const result = parse();
-    this.#depth--;
-    return result;
+  close(rule: Rule): void {
+    this.#open[rule]--;
   }
 
-  /** The expression parsed last stands above others of these heights. */
-  rise(...heights: number[]): void {
-    this.height = Math.max(...heights) + 1;
-    if (this.height > maxExpressionDepth) this.#refuse();
+  /** What was parsed last is nothing, or nothing that has parts. */
+  reset(isLeaf: boolean): void {
+    this.height = isLeaf ? leaf : none;
   }
 
-  #refuse(): never {
-    throw new SyntaxIssue(`expression recursion limit exceeded: ${maxExpressionDepth}`, this.#at());
+  /** What was parsed last, with these beside it, is as high as the highest of them. */
+  join(...others: readonly Height[]): void {
+    for (const { counted, all } of others) {
+      this.height = { counted: Math.max(this.height.counted, counted), all: Math.max(this.height.all, all) };
+    }
+  }
+
+  /** And stands below this many more levels; `counts`: of the kind that counts. */
+  rise(levels: number, counts: boolean): void {
+    const { counted, all } = this.height;
+    this.height = { counted: counted + (counts ? levels : 0), all: all + levels };
+    if (this.height.counted > maxExpressionDepth) throw new SyntaxIssue('max recursion depth exceeded', nowhere);
+    if (this.height.all > maxTreeHeight) throw new SyntaxIssue(tooManyOpen, nowhere);
   }
 }

@@ -1,8 +1,8 @@
 // From text to tree, macros expanded. Recursive descent over the grammar of the language definition; what is nested deeper
-// than `maxExpressionDepth` is refused, so that everything after may recurse over the tree. Upstream: cel-go's parser.
+// than nesting.ts allows is refused, so that everything after may recurse over the tree. Upstream: cel-go's parser.
 import type { CallExpr, Expr, MapExpr, StructField } from './ast.ts';
 import type { Macro } from './decls.ts';
-import { type Issue, SyntaxIssue } from './errors.ts';
+import { type Issue, nowhere, SyntaxIssue } from './errors.ts';
 import { intLiteral, type Token, tokenize } from './lexer.ts';
 import { maxExpressionLength } from './limits.ts';
 import { MacroContext, macroKey } from './macros.ts';
@@ -30,7 +30,7 @@ export function parse(source: string, macros: ReadonlyMap<string, Macro>, hasQuo
   const size = source.length > maxExpressionLength ? codePointCount(source) : 0;
   if (size > maxExpressionLength) {
     const message = `expression code point size exceeds limit: size: ${size}, limit ${maxExpressionLength}`;
-    return { issues: [{ message, at: 0 }] };
+    return { issues: [{ message, at: nowhere }] };
   }
   try {
     return { expr: new Parser(tokenize(source), macros, hasQuotedNames).parseAll() };
@@ -45,13 +45,12 @@ class Parser {
   readonly #macros: ReadonlyMap<string, Macro>;
   readonly #hasQuotedNames: boolean;
   readonly #context = new MacroContext();
-  readonly #nesting: Nesting;
+  readonly #nesting = new Nesting();
 
   constructor(tokens: Token[], macros: ReadonlyMap<string, Macro>, hasQuotedNames: boolean) {
     this.#tokens = new TokenCursor(tokens);
     this.#hasQuotedNames = hasQuotedNames;
     this.#macros = macros;
-    this.#nesting = new Nesting(() => this.#tokens.peek().at);
   }
 
   parseAll(): Expr {
@@ -65,31 +64,34 @@ class Parser {
   }
 
   #expression(): Expr {
-    return this.#nesting.deeper(() => {
-      const condition = this.#logic('||', () => this.#logic('&&', () => this.#binary(0)));
-      const question = this.#tokens.takeIf('?');
-      if (question === undefined) return condition;
+    this.#nesting.open('expression');
+    let expr = this.#logic('||');
+    const question = this.#tokens.takeIf('?');
+    if (question !== undefined) {
       const h0 = this.#nesting.height;
-      const yes = this.#logic('||', () => this.#logic('&&', () => this.#binary(0)));
+      const yes = this.#logic('||');
       const h1 = this.#nesting.height;
       this.#tokens.expect(':');
       const no = this.#expression();
-      this.#nesting.rise(h0, h1, this.#nesting.height);
-      return this.#call('_?_:_', question.at, [condition, yes, no]);
-    });
+      this.#nesting.join(h0, h1);
+      this.#nesting.rise(1, true);
+      expr = this.#call('_?_:_', question.at, [expr, yes, no]);
+    }
+    this.#nesting.close('expression');
+    return expr;
   }
 
   /** `a && b && c` as a balanced tree. */
-  #logic(operator: '||' | '&&', operand: () => Expr): Expr {
-    const terms = [operand()];
+  #logic(operator: '||' | '&&'): Expr {
+    const terms = [operator === '||' ? this.#logic('&&') : this.#operand(0)];
     const operators: number[] = [];
-    let height = this.#nesting.height;
     for (let token = this.#tokens.takeIf(operator); token !== undefined; token = this.#tokens.takeIf(operator)) {
       operators.push(token.at);
-      terms.push(operand());
-      height = Math.max(height, this.#nesting.height);
+      const { height } = this.#nesting;
+      terms.push(operator === '||' ? this.#logic('&&') : this.#operand(0));
+      this.#nesting.join(height);
     }
-    this.#nesting.rise(height + Math.ceil(Math.log2(terms.length)) - 1);
+    this.#nesting.rise(Math.ceil(Math.log2(terms.length)), false);
     const build = (from: number, to: number): Expr => {
       if (from === to) return terms[from]!;
       const middle = from + Math.floor((to - from) / 2);
@@ -98,15 +100,28 @@ class Parser {
     return build(0, terms.length - 1);
   }
 
+  /** What stands at one side of an operator that binds less. */
+  #operand(level: number): Expr {
+    const rule = level === 0 ? 'relation' : level === 1 ? 'calculation' : undefined;
+    if (rule) this.#nesting.open(rule);
+    const expr = this.#binary(level);
+    if (rule) this.#nesting.close(rule);
+    return expr;
+  }
+
   #binary(level: number): Expr {
     const operators = binaryLevels[level];
     if (operators === undefined) return this.#unary();
-    let left = this.#binary(level + 1);
+    let left = this.#operand(level + 1);
     while (operators.has(this.#tokens.peek().kind)) {
       const token = this.#tokens.take();
-      const height = this.#nesting.height;
-      const right = this.#binary(level + 1);
-      this.#nesting.rise(height, this.#nesting.height);
+      const { height } = this.#nesting;
+      const rule = level === 0 ? 'relation' : 'calculation';
+      this.#nesting.open(rule);
+      const right = this.#operand(level + 1);
+      this.#nesting.close(rule);
+      this.#nesting.join(height);
+      this.#nesting.rise(1, true);
       left = this.#call(token.kind === 'in' ? '@in' : `_${token.kind}_`, token.at, [left, right]);
     }
     return left;
@@ -121,7 +136,7 @@ class Parser {
     const isNumber = token.kind === '-' && ['NUM_INT', 'NUM_FLOAT'].includes(this.#tokens.peek().kind);
     if (isNumber) operators.pop();
     const operand = this.#member(isNumber ? last : undefined);
-    this.#nesting.rise(this.#nesting.height);
+    this.#nesting.rise(1, false);
     if (operators.length % 2 === 0) return operand;
     return this.#call(token.kind === '!' ? '!_' : '-_', token.at, [operand]);
   }
@@ -130,14 +145,14 @@ class Parser {
     let expr = this.#primary(minus);
     while (true) {
       const token = this.#tokens.peek();
-      const height = this.#nesting.height;
+      const { height } = this.#nesting;
       if (token.kind === '.') {
         this.#tokens.take();
         const isOptional = this.#tokens.takeIf('?') !== undefined;
         const { kind } = this.#tokens.peek();
         const name = this.#fieldName();
         const open = kind === 'IDENTIFIER' && !isOptional ? this.#tokens.takeIf('(') : undefined;
-        this.#nesting.height = 0;
+        this.#nesting.reset(false);
         if (open !== undefined) expr = this.#callOrMacro(name, open.at, expr, this.#arguments());
         else if (!isOptional) {
           expr = { kind: 'select', at: token.at, operand: expr, field: name, isTest: false };
@@ -152,7 +167,8 @@ class Parser {
         this.#tokens.expect(']');
         expr = this.#call(isOptional ? '_[?_]' : '_[_]', token.at, [expr, index]);
       } else return expr;
-      this.#nesting.rise(height, this.#nesting.height);
+      this.#nesting.join(height);
+      this.#nesting.rise(1, true);
     }
   }
 
@@ -166,7 +182,7 @@ class Parser {
   #primary(minus?: Token): Expr {
     const token = this.#tokens.take();
     const literal = (value: Value): Expr => ({ kind: 'const', at: minus?.at ?? token.at, value });
-    this.#nesting.height = 1;
+    this.#nesting.reset(true);
     switch (token.kind) {
       case 'NUM_INT':
         return literal(intLiteral(token, minus !== undefined));
@@ -226,15 +242,16 @@ class Parser {
   /** What stands up to the closing token, comma after comma. */
   #sequence<T>(close: string, mayTrail: boolean, item: () => T): T[] {
     const items: T[] = [];
-    let height = 0;
+    this.#nesting.reset(false);
     while (this.#tokens.peek().kind !== close || (items.length > 0 && !mayTrail)) {
+      const { height } = this.#nesting;
       items.push(item());
-      height = Math.max(height, this.#nesting.height);
+      this.#nesting.join(height);
       if (this.#tokens.peek().kind === close) break;
       this.#tokens.expect(',', close);
     }
     this.#tokens.expect(close);
-    this.#nesting.rise(height);
+    this.#nesting.rise(1, false);
     return items;
   }
 
@@ -257,10 +274,11 @@ class Parser {
     const entries = this.#sequence('}', true, () => {
       const isOptional = this.#tokens.takeIf('?') !== undefined;
       const key = this.#expression();
-      const height = this.#nesting.height;
+      const { height } = this.#nesting;
       this.#tokens.expect(':');
       const value = this.#expression();
-      this.#nesting.rise(height, this.#nesting.height);
+      this.#nesting.join(height);
+      this.#nesting.rise(1, false);
       return { key, value, isOptional };
     });
     return { kind: 'map', at: open.at, entries };

@@ -95,6 +95,7 @@ export async function applyFields(application: Application): Promise<Applied> {
   await settle(managers, key, { live, next, schema, versions, force, pause });
   await pause?.();
   const isSame = jsonEqual(next, live);
+  await pause?.();
   const kept = ownable(managers.get(key)!.fields);
   const before = last && equalSets(last.fields, kept) ? last.fields : kept;
   managers.set(key, {
@@ -198,15 +199,22 @@ async function settle(
   const changesIn = changesByVersion((version) => views.get(version));
   const others = [...managers].filter(([key]) => key !== own);
   const conflicts: Conflict[] = [];
-  for (const [, manager] of others) {
+  for (const [, manager] of force ? [] : others) {
     const { changed } = changesIn(manager.apiVersion)!;
     await pause?.();
-    const fields = inOrderThroughout(intersect(manager.fields, changed));
+    const shared = intersect(manager.fields, changed);
+    await pause?.();
+    const fields = inOrderThroughout(shared);
     await pause?.();
     if (!isEmptySet(fields)) conflicts.push({ manager, paths: pathsOf(fields), fields });
   }
-  if (conflicts.length > 0 && !force) throw new ConflictError(conflicts);
-  for (const [key, manager] of others) lose(managers, key, manager, changesIn(manager.apiVersion)!);
+  if (conflicts.length > 0) throw new ConflictError(conflicts);
+  for (const [key, manager] of others) {
+    const changes = changesIn(manager.apiVersion)!;
+    await pause?.();
+    lose(managers, key, manager, changes);
+    await pause?.();
+  }
 }
 
 /**

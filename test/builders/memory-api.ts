@@ -98,14 +98,16 @@ export class MemoryApi {
         body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(typed(served, body)),
       ),
       signal,
+      warnings: [],
       authorize: () => undefined,
     };
   }
 
   /** Runs a verb. Rejects with the StatusError that a client would get. */
-  answer(method: string, url: string, options?: SendOptions): Promise<Answer> {
+  async answer(method: string, url: string, options?: SendOptions): Promise<Answer & { warnings: string[] }> {
     const request = this.request(method, url, options);
-    return verbs[request.info.verb]!(this.context, request);
+    const answer = await verbs[request.info.verb]!(this.context, request);
+    return { ...answer, warnings: [...new Set(request.warnings)] };
   }
 
   /** Runs a verb and returns the object that it answers with, as the version of the path shows it. */
