@@ -7,6 +7,7 @@ import type { Secret } from '../../api/core/secret.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { formatGoDuration } from '../../machinery/duration.ts';
+import { applyDefaultTag } from '../../machinery/image-reference.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
@@ -14,7 +15,6 @@ import { BackOff } from '../pods/back-off.ts';
 import { eventTarget, uidOf } from '../pods/pod-text.ts';
 import { StartError } from '../pods/start-error.ts';
 import { type Credentials, findCredentials } from './credentials.ts';
-import { applyDefaultTag } from './image-name.ts';
 import type { PullRecords } from './pull-records.ts';
 
 export interface ImagePullerDeps {
@@ -81,7 +81,7 @@ export class ImagePuller {
     try {
       return applyDefaultTag(asked);
     } catch (err) {
-      const { message } = err as Error;
+      const message = `Failed to apply default image tag "${asked}": ${(err as Error).message}`;
       tell('Warning', 'InspectFailed', message);
       throw new StartError('InvalidImageName', message);
     }

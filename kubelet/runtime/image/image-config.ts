@@ -1,5 +1,6 @@
 // What images say of themselves, decoded once and strictly: manifests, indexes, and the `config` part of the image
 // configuration. All of it was written by others; what does not have its form is an Error that says where.
+import { createHash } from 'node:crypto';
 
 export interface ImageConfig {
   entrypoint: string[];
@@ -85,6 +86,13 @@ function stringMapOf(value: unknown, what: string): Record<string, string> {
   if (value === undefined || value === null) return {};
   const entries = Object.entries(objectOf(value, what));
   return Object.fromEntries(entries.map(([key, text]) => [key, stringOf(text, `${what}.${key}`)]));
+}
+
+export const sha256 = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+/** Throws where a document is not the one that its name says. */
+export function checkDigest(bytes: Uint8Array, digest: string): void {
+  if (sha256(bytes) !== digest) throw new Error(`blob is ${sha256(bytes)}, not ${digest}`);
 }
 
 /** A digest also names files: nothing but the form that we can check is one. */

@@ -1,10 +1,11 @@
 // An OCI registry over HTTP: manifests and blobs, with token and basic authentication, by global fetch. Registries on
 // loopback may speak plain HTTP; a mirror is asked before the registry it stands for.
+
 import { STATUS_CODES } from 'node:http';
+import type { ImageReference } from '../../../machinery/image-reference.ts';
 import { describeNetworkError } from '../../../machinery/network-error.ts';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
 import { type Answer, fetchWithProgress, type ProgressOptions, readUpTo } from './progress.ts';
-import type { ImageReference } from './reference.ts';
 
 export const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
