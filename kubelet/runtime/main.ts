@@ -24,7 +24,6 @@ import { parseCapabilityMask } from './spec/capability.ts';
 import type { NodeFacts } from './spec/container.ts';
 import { RecordStore } from './store/checkpoint.ts';
 import { EventHub } from './store/event-hub.ts';
-import { ExitWaiters } from './store/exit-waiters.ts';
 import { createStreamServer } from './stream/server.ts';
 
 const flagTable = {
@@ -122,7 +121,6 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
     cgroups,
     network: new NodeNetwork({ nonMasqueradeCidrs: flags['non-masquerade-cidrs'], nodePid: process.pid, log }),
     events: new EventHub(),
-    exits: new ExitWaiters(),
     locks: new KeyedLock(),
     userNamespaceProblem: once(async () => {
       const problem = await findUserNamespaceProblem(runtime);

@@ -31,11 +31,7 @@ const idPattern = /^[0-9a-f]{64}$/;
 function noteExit(rt: Runtime, id: string): void {
   // conmon writes beside the file and renames: its temporary must be left alone.
   if (!idPattern.test(id)) return;
-  if (rt.sandboxes.get(id)) {
-    markSandboxStopped(rt, id);
-    rt.exits.notify(id);
-    return;
-  }
+  if (rt.sandboxes.get(id)) return markSandboxStopped(rt, id);
   if (!rt.containers.get(id)) {
     // Written after its container or sandbox was removed.
     rmSync(exitFileOf(rt, id), { force: true });

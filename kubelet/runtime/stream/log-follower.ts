@@ -20,29 +20,19 @@ export function joinEntries(lines: readonly string[]): LogEntry[] {
   return runs.map(({ stream, text }) => ({ stream, content: Buffer.from(text, 'latin1') }));
 }
 
-export interface LogFollower {
-  /** Nothing more will be written: resolves when what is there has been handed over. */
-  finish(): Promise<void>;
-  /** Ends it at once. */
-  stop(): void;
-  /** Resolves when it has ended; rejects when the log could not be read on. */
-  ended: Promise<void>;
-}
+export type LogFollower = ReturnType<typeof followLog>;
 
 /**
  * Hands over every entry from now on, one chunk at a time: nothing is read before `take` has
  * resolved. Rotation is followed.
  */
-export function followLog(path: string, take: (entry: LogEntry) => Promise<void> | void): LogFollower {
+export function followLog(path: string, take: (entry: LogEntry) => Promise<void> | void) {
   const files = new LogFiles(path);
   const position = files.size;
   files.watch();
   const stopped = new AbortController();
   const { signal } = stopped;
-  let finish = () => {};
-  const written = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const { promise: written, resolve: finish } = Promise.withResolvers<void>();
   const run = async () => {
     for await (const lines of readLines(files, { position, ended: written, signal }))
       for (const entry of joinEntries(lines)) if (!signal.aborted) await take(entry);
@@ -50,11 +40,14 @@ export function followLog(path: string, take: (entry: LogEntry) => Promise<void>
   const ended = run();
   ended.catch(() => undefined);
   return {
+    /** Resolves when it has ended; rejects when the log could not be read on. */
     ended,
+    /** Nothing more will be written: resolves when what is there has been handed over. */
     finish() {
       finish();
       return ended;
     },
+    /** Ends it at once. */
     stop: () => stopped.abort(),
   };
 }
