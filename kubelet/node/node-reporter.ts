@@ -86,7 +86,7 @@ export class NodeReporter {
     );
     // Until the node is ready, which others wait for, it is looked at often.
     void this.#repeat(
-      () => this.#updateStatus(),
+      () => this.report(),
       () => (this.isReady ? statusPeriodMs : hurriedPeriodMs),
       signal,
     );
@@ -128,7 +128,7 @@ export class NodeReporter {
       if (!isAlreadyExists(err)) throw err;
       const { labels, annotations } = fresh.metadata;
       this.#node = await nodes.patch({ name: identity.name }, { metadata: { labels, annotations } }, { type: 'merge' });
-      await this.#updateStatus();
+      await this.report();
     }
     this.#tellConditions(this.#node?.status?.conditions ?? []);
     await this.#renewLease();
@@ -160,11 +160,7 @@ export class NodeReporter {
   }
 
   /** Writes the status now, if it has changed. */
-  report(): Promise<void> {
-    return this.#updateStatus();
-  }
-
-  async #updateStatus(): Promise<void> {
+  async report(): Promise<void> {
     const { client, clock, identity } = this.#deps;
     const nodes = client.resource(NodeKind);
     try {

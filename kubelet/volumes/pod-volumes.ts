@@ -27,7 +27,7 @@ import {
   type VolumeRef,
 } from './plugin.ts';
 import type { SubPaths } from './sub-path.ts';
-import { describeUnmounted, type VolumeError, VolumeFailure } from './volume-error.ts';
+import { describeUnmounted, type VolumeError, type VolumeFailure } from './volume-error.ts';
 import type { ClaimUse } from './volume-use.ts';
 
 export interface VolumeDeps {
@@ -107,7 +107,7 @@ export class PodVolumes {
     };
     const failures = await this.#each(pod, isWanted, addresses);
     if (failures.length > 0) this.#retryAtMs = now + refreshRetryMs;
-    for (const { volume } of failures) if (!this.#isLive(volume)) this.#due.set(volume, this.#retryAtMs);
+    for (const { ref } of failures) if (!this.#isLive(ref.volume.name)) this.#due.set(ref.volume.name, this.#retryAtMs);
     return describeUnmounted(failures, []);
   }
 
@@ -138,7 +138,7 @@ export class PodVolumes {
             if (isBlock(ref)) await checkBlockDevice(path);
             this.#ready.set(volume.name, { path, isReadOnly, ref, diskDir: context.diskDir });
           } catch (err) {
-            failed.push(new VolumeFailure(ref, err as Error));
+            failed.push({ ref, cause: err as Error });
           }
         }),
     );

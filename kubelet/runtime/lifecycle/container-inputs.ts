@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
 import { ifThereSync } from '../../../host/if-there.ts';
+import { isReadOnlyMount } from '../../../host/mounts.ts';
 import type { ContainerConfig, Device, Mount } from '../../../proto/cri.gen.ts';
 import { invalidArgument } from '../errors.ts';
 import type { ImageConfig } from '../image/image-config.ts';
@@ -26,7 +27,6 @@ import { checkMount } from '../spec/mount.ts';
 import type { OciDevice, OciSeccomp } from '../spec/oci.ts';
 import { buildDefaultSeccomp } from '../spec/seccomp.ts';
 import { parseGroup, parsePasswd, resolveUser } from '../spec/user.ts';
-import { isReadOnlyMount } from './node-mounts.ts';
 
 const maxLinks = 40;
 
