@@ -4,7 +4,7 @@ import type { ClientConfig } from '../client/config.ts';
 import type { Mounts } from '../host/mounts.ts';
 import type { ComponentContext } from '../machinery/component.ts';
 import { NodeStorage } from './csi/node-storage.ts';
-import { type RunningDriver, startDriver } from './hostpath-driver/driver.ts';
+import { startDriver } from './hostpath-driver/driver.ts';
 import { kubeletVersion } from './node/node-status.ts';
 import { startProvisioner } from './provisioner/provisioner.ts';
 
@@ -26,7 +26,7 @@ export async function startOwnStorage(
   { mounts, ...context }: Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal'> & { mounts: Mounts },
 ): Promise<void> {
   const { clock, log, signal } = context;
-  const begin = async (): Promise<RunningDriver> => {
+  const begin = async () => {
     const driver = await startDriver({
       dir,
       socketDir: join(rootDir, 'plugins'),

@@ -26,12 +26,6 @@ export interface ImagePullerDeps {
   secret(pod: Pod, name: string): Promise<Secret | undefined>;
 }
 
-export interface FoundImage {
-  image: Image;
-  /** The name with its tag. */
-  name: string;
-}
-
 export class ImagePuller {
   readonly #deps: ImagePullerDeps;
   readonly #backOff: BackOff;
@@ -44,7 +38,7 @@ export class ImagePuller {
   }
 
   /** The image of a container, pulled if need be. Throws StartError. */
-  async ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<FoundImage> {
+  async ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<Image> {
     const { events, records } = this.#deps;
     const asked = container.image ?? '';
     const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
@@ -55,14 +49,14 @@ export class ImagePuller {
     const secrets = async () => (await this.#credentials(pod, name)).map(({ secret }) => secret);
     if (present && (await records.mayUse(name, present.id, secrets))) {
       tell('Normal', 'Pulled', `Container image "${asked}" already present on machine and can be accessed by the pod`);
-      return { image: present, name };
+      return present;
     }
     if (policy === 'Never') {
       const message = `Container image "${asked}" is not present with pull policy of Never`;
       tell('Warning', 'ErrImageNeverPull', message);
       throw new StartError('ErrImageNeverPull', message);
     }
-    return { image: await this.#pull(pod, container, { name, signal, tell }), name };
+    return this.#pull(pod, container, { name, signal, tell });
   }
 
   /** How long the images of a pod were pulled. */

@@ -19,14 +19,9 @@ export interface PodRef {
   namespace: string;
 }
 
-export interface ObjectReader {
-  configMap(pod: PodRef, name: string): Promise<ConfigMap | undefined>;
-  secret(pod: PodRef, name: string): Promise<Secret | undefined>;
-}
-
 const syncTimeoutMs = 10_000;
 
-export class WatchedObjects implements ObjectReader {
+export class WatchedObjects {
   readonly #client: KubeClient;
   readonly #deps: InformerDeps;
   readonly #onChange: (podUid: string) => void;

@@ -2,6 +2,7 @@
 // configuration, over HTTPS, for whom the API server allows it. Plain node:https
 // (docs/adr/004-kubelet-server.md).
 // https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
+
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
@@ -13,6 +14,7 @@ import { internalError } from '../../machinery/errors.ts';
 import { renderAnswerHead } from '../../machinery/http-text.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import type { Pair } from '../certificates/certificate-files.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import { type PodCgroups, podGroups } from '../cgroups/pod-cgroups.ts';
 import type { Observations } from '../eviction/thresholds.ts';
@@ -33,20 +35,12 @@ import { serveRun } from './run-route.ts';
 import { describeNodeStats } from './stats.ts';
 import { openStream } from './stream-route.ts';
 
-export interface KubeletServerTls {
-  /** Without one every handshake fails. */
-  pair: ServerPair | undefined;
-  clientCa: Buffer;
-}
-
-interface ServerPair {
-  cert: Buffer;
-  key: Buffer;
-}
+type ServerPair = Pick<Pair, 'cert' | 'key'>;
 
 export interface ServerDeps {
   port: number;
-  tls: KubeletServerTls;
+  /** Without a pair every handshake fails. */
+  tls: { pair: ServerPair | undefined; clientCa: Buffer };
   access: ClientAccess;
   nodeName: string;
   pods: PodSet;
@@ -64,12 +58,6 @@ export interface ServerDeps {
   cgroups: PodCgroups;
 }
 
-export interface KubeletServer {
-  /** New connections are shown this certificate. */
-  present(pair: ServerPair): void;
-  close(): Promise<void>;
-}
-
 // The size of a request's head as upstream's server takes it: a command to execute stands there. No
 // request has a body worth waiting for.
 const httpLimits = {
@@ -82,7 +70,7 @@ const idleTimeoutMs = 90_000;
 /** Connections at a time of those who show no certificate. */
 const maxStrangers = 256;
 
-export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
+export async function startServer(deps: ServerDeps) {
   const { pair, clientCa: ca } = deps.tls;
   const contextOf = (one: ServerPair | undefined) => ({ ca, ...(one ? { cert: one.cert, key: one.key } : {}) });
   const server = createServer({ ...contextOf(pair), requestCert: true, rejectUnauthorized: false, ...httpLimits });
@@ -114,10 +102,11 @@ export async function startServer(deps: ServerDeps): Promise<KubeletServer> {
     server.listen(deps.port, () => resolve());
   });
   return {
-    present: (next) => server.setSecureContext(contextOf(next)),
+    /** New connections are shown this certificate. */
+    present: (next: ServerPair) => server.setSecureContext(contextOf(next)),
     close() {
       for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(() => resolve()));
+      return new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
 }

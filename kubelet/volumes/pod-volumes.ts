@@ -13,7 +13,7 @@ import type { Mounts } from '../../host/mounts.ts';
 import { removeTree } from '../../host/remove-tree.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
-import type { ObjectReader } from '../objects/watched-objects.ts';
+import type { WatchedObjects } from '../objects/watched-objects.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import { checkBlockDevice } from './block-device.ts';
 import { type BoundClaim, checkNodeAffinity, claimNameOf } from './claims.ts';
@@ -38,7 +38,7 @@ export interface VolumeDeps {
   /** The claim behind a volume, ready to be mounted on this node. Throws ClaimError, or what else is wrong. */
   claimOf(pod: Pod, volume: Volume): Promise<BoundClaim>;
   node(): Node | undefined;
-  objects: ObjectReader;
+  objects: Pick<WatchedObjects, 'configMap' | 'secret'>;
   tokens: ServiceAccountTokens;
   mounts: Mounts;
   subPaths: SubPaths;

@@ -11,17 +11,12 @@ import { type ContainerRecord, stateOf } from '../store/records.ts';
 import { unmountBundle } from './bundle-mounts.ts';
 import { bundleDirOf, exitFileOf } from './paths.ts';
 
-export interface ExitReport {
-  exitCode: number;
-  atNs: string;
-}
-
 const killed = 137;
 /** What a lost exit counts as: the process is gone and nobody saw how. */
 const unknownExitCode = 255;
 
 /** What conmon wrote about the end of a process, or undefined when it has not (yet). */
-function readExitReport(path: string): ExitReport | undefined {
+function readExitReport(path: string) {
   const exitCode = Number.parseInt(ifThereSync(() => readFileSync(path, 'utf8')) ?? '', 10);
   const stats = Number.isNaN(exitCode) ? undefined : ifThereSync(() => statSync(path, { bigint: true }));
   return stats && { exitCode, atNs: String(stats.mtimeNs) };

@@ -79,18 +79,8 @@ function followOutput(logPath: string, { stdout, stderr }: CommandStreams): LogF
   });
 }
 
-interface ContainerInput {
-  /** Resolves when the client's input has ended and socat has it all. */
-  handedOver: Promise<void>;
-  /** The session is over. */
-  end(): void;
-}
-
 /** Carries input to conmon. What conmon sends back is dropped: the output comes from the log. */
-function pipeToContainer(
-  from: Readable,
-  { bundleDir, endsInput }: { bundleDir: string; endsInput: boolean },
-): ContainerInput {
+function pipeToContainer(from: Readable, { bundleDir, endsInput }: { bundleDir: string; endsInput: boolean }) {
   // By a relative name: the full path may be longer than the address of a socket can be.
   // Where the container's input ends with ours, that end has to be seen before the connection closes.
   const child = spawn('socat', ['-t', endsInput ? '86400' : '1', '-', 'UNIX-CONNECT:attach,type=5'], {
@@ -102,9 +92,10 @@ function pipeToContainer(
   child.stdin.once('finish', resolve);
   child.once('error', () => child.stdin.destroy());
   pipeInput(from, child.stdin);
-  // A detached client's input goes on its way without it.
   return {
+    /** Resolves when the client's input has ended and socat has it all. */
     handedOver,
+    /** The session is over. A detached client's input goes on its way without it. */
     end: () => void (child.stdin.writableFinished && !endsInput ? undefined : child.kill('SIGTERM')),
   };
 }
