@@ -56,7 +56,6 @@ import { StaticPodFolder } from './static/static-pod-folder.ts';
 import { registerVolumeMetrics } from './volume-metrics.ts';
 import { findBoundClaim } from './volumes/claims.ts';
 import { createVolumePlugins } from './volumes/index.ts';
-import { createSubPaths } from './volumes/sub-path.ts';
 import { countPodStarts, registerWork, tellNode, timeCgroups, timeRelists } from './work-metrics.ts';
 
 export interface KubeletOptions extends Omit<KubeletSettings, 'port'> {
@@ -105,7 +104,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const metrics = registerMetrics(context.metrics, () => podSet);
   tellNode(context.metrics, nodeName, () => podSet);
   registerVolumeMetrics(context.metrics, clock, async () => {
-    const uses = workers().map((worker) => worker.measureVolumes());
+    const uses = workers().map((worker) => worker.volumes.measure());
     return (await Promise.all(uses)).flat();
   });
   const records = new PullRecords(join(rootDir, 'image_manager'), options.pullVerification, { clock, log });
@@ -318,7 +317,6 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       plugins: createVolumePlugins(mounts, input.storage.plugin),
       claimOf: (pod, volume) => findBoundClaim(client, pod, volume),
       node: input.node,
-      subPaths: createSubPaths(),
       clock,
       allocatable: () => allocatable,
     },

@@ -58,7 +58,7 @@ async function measure(deps: StorageWatchDeps, worker: PodWorker): Promise<Stora
   const isWhole = limitOfPod(pod) !== undefined;
   const volumes = new Map<string, number>();
   for (const volume of diskVolumesOf(pod)) {
-    const path = worker.volumePath(volume.name);
+    const path = worker.volumes.ready.get(volume.name)?.path;
     const limit = limitOfVolume(volume);
     if (path && (isWhole || limit > 0))
       volumes.set(volume.name, (await measureFolder(path, limit > 0 ? limit : undefined)).bytes);

@@ -130,7 +130,7 @@ async function prepareConfig(
     environment,
     hostsFile: join(podDir, 'etc-hosts'),
     subPathDir: join(podDir, 'volume-subpaths', container.name),
-    subPaths: deps.volumes.subPaths,
+    mounts: deps.volumes.mounts,
     terminationLog: join(podDir, 'containers', container.name, `termination-log-${restartCount}`),
   });
   return buildContainerConfig(pod, container, {

@@ -151,7 +151,7 @@ const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; te
   '/metrics/cadvisor': async (deps) => ({ type: deps.metrics.contentType, text: await describeGroups(deps) }),
   '/metrics/resource': async (deps) => ({ type: deps.metrics.contentType, text: await describeResources(deps) }),
   '/stats/summary': async (deps) => {
-    const volumesOf = async (uid: string) => (await deps.pods.worker(uid)?.measureVolumes()) ?? [];
+    const volumesOf = async (uid: string) => (await deps.pods.worker(uid)?.volumes.measure()) ?? [];
     const node = { usage: deps.nodeUsage(), signals: deps.signals() };
     return json(await describeNodeStats({ ...deps, node, volumesOf, nowMs: deps.clock.now() }));
   },

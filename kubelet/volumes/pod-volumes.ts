@@ -26,7 +26,6 @@ import {
   type VolumePlugin,
   type VolumeRef,
 } from './plugin.ts';
-import type { SubPaths } from './sub-path.ts';
 import { describeUnmounted, type VolumeError, type VolumeFailure } from './volume-error.ts';
 import type { ClaimUse } from './volume-use.ts';
 
@@ -41,7 +40,6 @@ export interface VolumeDeps {
   objects: Pick<WatchedObjects, 'configMap' | 'secret'>;
   tokens: ServiceAccountTokens;
   mounts: Mounts;
-  subPaths: SubPaths;
   clock: Clock;
   allocatable(): Readonly<Record<string, string>>;
 }

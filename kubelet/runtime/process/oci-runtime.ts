@@ -4,7 +4,7 @@ import { CommandError } from '../../../host/command.ts';
 import { runCommand } from './command.ts';
 import { type ConmonOptions, createWithConmon } from './conmon.ts';
 import { type ProcessRef, readProcessRef } from './identity.ts';
-import { OciRuntimeError } from './oci-error.ts';
+import { ociRuntimeError } from './oci-error.ts';
 
 export type OciRuntime = ReturnType<typeof createOciRuntime>;
 
@@ -16,14 +16,14 @@ export function createOciRuntime(binary: string, root: string) {
     async create(options: Omit<ConmonOptions, 'ociRuntime' | 'ociRoot'>): Promise<ProcessRef> {
       const pid = await createWithConmon({ ...options, ociRuntime: binary, ociRoot: root });
       const ref = readProcessRef(pid);
-      if (!ref) throw new OciRuntimeError('the container process ended before it was started');
+      if (!ref) throw ociRuntimeError('the container process ended before it was started');
       return ref;
     },
     async start(id: string) {
       try {
         await runCommand(binary, [`--root=${root}`, 'start', id]);
       } catch (err) {
-        throw err instanceof CommandError ? new OciRuntimeError(err.stderr) : err;
+        throw err instanceof CommandError ? ociRuntimeError(err.stderr) : err;
       }
     },
     /** Frees its cgroup and state, killing what still runs. Nothing to free is fine. */
