@@ -155,7 +155,7 @@ const documents: Record<string, (deps: ServerDeps) => Promise<{ type: string; te
     const node = { usage: deps.nodeUsage(), signals: deps.signals() };
     return json(await describeNodeStats({ ...deps, node, volumesOf, nowMs: deps.clock.now() }));
   },
-  '/configz': async ({ settings }) => json(describeConfig(settings)),
+  '/configz': async ({ settings, port }) => json(describeConfig(settings, port)),
 };
 
 /** As the runtime has it. */
