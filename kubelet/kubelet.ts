@@ -27,6 +27,7 @@ import type { Observations } from './eviction/thresholds.ts';
 import { ImageGarbageCollector } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { PullRecords } from './images/pull-records.ts';
+import { keepTrying } from './keep-trying.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerCertificate, registerMetrics, timeOperations } from './metrics.ts';
 import { readNodeFacts } from './node/node-facts.ts';
@@ -227,14 +228,12 @@ function startHousekeeping(podSet: PodSet, base: Base & { metrics: KubeletMetric
 
 /** The runtime starts beside us; without it there is nothing to do. */
 async function waitForRuntime(cri: CriClient, { clock, log, signal }: ComponentContext): Promise<VersionResponse> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 15_000 });
-    } catch (err) {
-      if (tries % 25 === 0) log.warn({ err }, 'waiting for the container runtime');
-      await clock.sleep(runtimeRetryMs, signal);
-    }
-  }
+  let tries = 0;
+  const onFailure = (err: unknown) => {
+    if (tries++ % 25 === 0) log.warn({ err }, 'waiting for the container runtime');
+  };
+  const ask = () => cri.runtime.Version({ version: 'v1' }, { timeoutMs: 15_000 });
+  return keepTrying(ask, { clock, signal, delayMs: runtimeRetryMs, onFailure });
 }
 
 interface DepsInput extends Base, Pick<KubeletDeps, 'metrics' | 'services' | 'tokens' | 'pressure'> {

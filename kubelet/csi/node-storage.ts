@@ -1,5 +1,6 @@
 // Storage drivers on this node, put together: how they are found, what they are used for, and what
 // the node's status says of it.
+
 import { join } from 'node:path';
 import { type CSIDriver, CSIDriverKind } from '../../api/storage/csidriver.ts';
 import type { EventRecorder } from '../../client/events.ts';
@@ -10,6 +11,7 @@ import type { Mounts } from '../../host/mounts.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
+import { keepTrying } from '../keep-trying.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { VolumePlugin } from '../volumes/plugin.ts';
 import { CsiNode } from './csi-node.ts';
@@ -79,22 +81,11 @@ export class NodeStorage {
   /** Takes drivers on, once the node is registered. */
   async start(signal: AbortSignal): Promise<void> {
     const { rootDir, clock, log } = this.#deps;
-    void this.#createNode(signal);
+    const onFailure = (err: unknown) => log.warn({ err }, 'the CSINode could not be made; trying again');
+    // Ends with the signal, or when it is done.
+    keepTrying(() => this.#node.create(), { clock, signal, delayMs: retryMs, onFailure }).catch(() => undefined);
     const dir = NodeStorage.registryDirOf(rootDir);
     await new PluginWatcher({ dir, handlers: { CSIPlugin: this.drivers }, clock, log }).start(signal);
-  }
-
-  async #createNode(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps;
-    while (!signal.aborted) {
-      try {
-        await this.#node.create();
-        return;
-      } catch (err) {
-        log.warn({ err }, 'the CSINode could not be made; trying again');
-        await clock.sleep(retryMs, signal).catch(() => undefined); // aborted: the loop ends by itself
-      }
-    }
   }
 
   /** Names of the volumes that must not be detached, as node.status.volumesInUse has them; undefined at first. */

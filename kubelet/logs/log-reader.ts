@@ -13,41 +13,29 @@ export interface LogOptions {
   stream: 'stdout' | 'stderr' | undefined;
 }
 
-/**
- * Turns records into what the reader asked for. Keeps whether the last line is still open, so that
- * a time stands only at its begin.
- */
-class LogFormatter {
-  readonly #options: LogOptions;
-  #left: number;
-  #lineOpen = false;
-
-  constructor(options: LogOptions) {
-    this.#options = options;
-    this.#left = options.limitBytes ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** Nothing more may be written. */
-  get isFull(): boolean {
-    return this.#left <= 0;
-  }
-
-  /**
-   * Takes a line of a log, a character a byte: what a container writes need not be UTF-8, and a
-   * long line is cut anywhere.
-   */
-  format(line: string): Buffer | undefined {
-    const record = parseLogLine(line);
-    const { sinceMs, stream, timestamps } = this.#options;
-    if (!record || (stream && record.stream !== stream)) return undefined;
-    if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return undefined;
-    const prefix = timestamps && !this.#lineOpen ? `${showTime(record.time)} ` : '';
-    this.#lineOpen = !record.endsLine;
-    const text = `${prefix}${record.text}${record.endsLine ? '\n' : ''}`;
-    const bytes = Buffer.from(text, 'latin1').subarray(0, this.#left);
-    this.#left -= bytes.length;
-    return bytes;
-  }
+/** Turns lines of a log into what the reader asked for. A time stands only where a line begins. */
+function createFormatter({ sinceMs, stream, timestamps, limitBytes = Number.POSITIVE_INFINITY }: LogOptions) {
+  let left = limitBytes;
+  let isLineOpen = false;
+  return {
+    /** Nothing more may be written. */
+    isFull: () => left <= 0,
+    /**
+     * Takes a line of a log, a character a byte: what a container writes need not be UTF-8, and a
+     * long line is cut anywhere.
+     */
+    format(line: string): Buffer | undefined {
+      const record = parseLogLine(line);
+      if (!record || (stream && record.stream !== stream)) return undefined;
+      if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return undefined;
+      const prefix = timestamps && !isLineOpen ? `${showTime(record.time)} ` : '';
+      isLineOpen = !record.endsLine;
+      const text = `${prefix}${record.text}${record.endsLine ? '\n' : ''}`;
+      const bytes = Buffer.from(text, 'latin1').subarray(0, left);
+      left -= bytes.length;
+      return bytes;
+    },
+  };
 }
 
 /** With all nine digits of the second, of which runtimes leave out zeros. */
@@ -97,13 +85,13 @@ export function readLog(source: LogSource, options: LogOptions): AsyncGenerator<
 }
 
 async function* readFiles(files: LogFiles, source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
-  const formatter = new LogFormatter(options);
+  const formatter = createFormatter(options);
   // Who does not follow has what there is now: one that writes faster than it is read would never end.
   const end = options.follow && files.isThere ? undefined : files.size;
   const position = options.tailLines === undefined ? 0 : findTail(files, options.tailLines);
   for await (const lines of readLines(files, { ...source, position, end })) {
     const parts = lines.map((line) => formatter.format(line)).filter((b) => b !== undefined);
     if (parts.length > 0) yield Buffer.concat(parts);
-    if (formatter.isFull) return;
+    if (formatter.isFull()) return;
   }
 }

@@ -16,6 +16,7 @@ import type { Image, StatusResponse, VersionResponse } from '../../proto/cri.gen
 import type { CriClient } from '../../proto/cri-client.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import type { PressureCondition } from '../eviction/thresholds.ts';
+import { keepTrying } from '../keep-trying.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { buildNode, computeNodeStatus, type NodeIdentity } from './node-status.ts';
 
@@ -76,7 +77,9 @@ export class NodeReporter {
 
   /** Registers the node; resolves when it is in the API. Then goes on reporting until the signal is aborted. */
   async start(signal: AbortSignal): Promise<void> {
-    await this.#untilDone(() => this.#register(), signal);
+    const { clock, log } = this.#deps;
+    const onFailure = (err: unknown) => log.warn({ err }, 'the node could not be registered; trying again');
+    await keepTrying(() => this.#register(), { clock, signal, delayMs: retryMs, onFailure });
     this.#tell('Starting', 'Normal', 'Starting kubelet.');
     if (this.#deps.tree.version === 1) this.#tell('CgroupV1', 'Warning', cgroupV1Message);
     this.#tell('NodeAllocatableEnforced', 'Normal', 'Updated Node Allocatable limit across pods');
@@ -91,19 +94,6 @@ export class NodeReporter {
       () => (this.isReady ? statusPeriodMs : hurriedPeriodMs),
       signal,
     );
-  }
-
-  async #untilDone(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      try {
-        await work();
-        return;
-      } catch (err) {
-        signal.throwIfAborted();
-        this.#deps.log.warn({ err }, 'the node could not be registered; trying again');
-        await this.#deps.clock.sleep(retryMs, signal);
-      }
-    }
   }
 
   async #repeat(work: () => Promise<void>, periodMs: () => number, signal: AbortSignal): Promise<void> {

@@ -31,10 +31,7 @@ export interface RegistryRequest {
   signal: AbortSignal;
 }
 
-export interface Registry {
-  /** Opens `/v2/<repository>/<path>`; throws RegistryError unless the answer is a success. */
-  request(path: string, options: RegistryRequest): Promise<Answer>;
-}
+export type Registry = ReturnType<typeof openRegistry>;
 
 export interface RegistryOptions {
   auth: AuthConfig | null;
@@ -47,7 +44,7 @@ const hostOf = (domain: string) => (domain === 'docker.io' ? 'registry-1.docker.
 const isLoopback = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host);
 
 /** Opens a repository at its own registry or at a mirror. */
-export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: RegistryOptions): Registry {
+export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: RegistryOptions) {
   const host = hostOf(ref.domain);
   let base = baseUrl ?? `https://${host}`;
   let authorization: string | undefined;
@@ -68,7 +65,8 @@ export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: R
     }
   };
   return {
-    async request(path, options) {
+    /** Opens `/v2/<repository>/<path>`; throws RegistryError unless the answer is a success. */
+    async request(path: string, options: RegistryRequest): Promise<Answer> {
       let answer = await send(path, options);
       const challenge = challengeOf(answer);
       if (challenge) {

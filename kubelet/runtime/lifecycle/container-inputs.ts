@@ -20,7 +20,7 @@ import { isAbsolute, join, normalize } from 'node:path';
 import { ifThereSync } from '../../../host/if-there.ts';
 import { isReadOnlyMount } from '../../../host/mounts.ts';
 import type { ContainerConfig, Device, Mount } from '../../../proto/cri.gen.ts';
-import { invalidArgument } from '../errors.ts';
+import { asInvalid, invalidArgument } from '../errors.ts';
 import type { ImageConfig } from '../image/image-config.ts';
 import type { ResolvedMount } from '../spec/mount.ts';
 import { checkMount } from '../spec/mount.ts';
@@ -87,12 +87,10 @@ export function lookUpUser(config: ContainerConfig, image: ImageConfig, rootfs: 
     policy: security?.supplemental_groups_policy ?? ('Merge' as const),
     imageUser: image.user,
   };
-  try {
+  return asInvalid(() => {
     const passwd = parsePasswd(readInRoot(rootfs, '/etc/passwd'));
     return resolveUser(wish, passwd, parseGroup(readInRoot(rootfs, '/etc/group')));
-  } catch (err) {
-    throw invalidArgument((err as Error).message);
-  }
+  });
 }
 
 /**
