@@ -16,7 +16,7 @@ import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import type { Pair } from './certificates/certificate-files.ts';
-import { firstServerPair, obtainAccess, rotateClient, serverManager } from './certificates/node-certificates.ts';
+import { firstServerPair, managerOf, obtainAccess, rotateClient } from './certificates/node-certificates.ts';
 import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { NodeStorage } from './csi/node-storage.ts';
@@ -194,7 +194,11 @@ async function openServer(
   const initial = await firstServerPair({ ...options.serverCertificate, ...node }, context);
   const onChange = (pair: Pair) => server.present(pair);
   const manager = options.serverCertificate.rotates
-    ? serverManager(node, context, { client: () => client, initial, onChange })
+    ? managerOf('server', { ...node, names: [nodeName, node.nodeIp] }, context, {
+        client: () => client,
+        initial,
+        onChange,
+      })
     : undefined;
   if (manager) registerCertificate(context.metrics, 'server', { clock, manager });
   const server = await startServer({
@@ -268,8 +272,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     runtimeClasses: client.resource(RuntimeClassKind),
     images: new ImagePuller({
       ...input,
-      secret: (pod, name) =>
-        objects.secret({ uid: pod.metadata.uid ?? '', namespace: pod.metadata.namespace ?? '' }, name),
+      secret: (pod, name) => objects.secret(pod, name),
     }),
     objects,
     volumes: {

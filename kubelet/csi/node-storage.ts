@@ -47,22 +47,18 @@ export class NodeStorage {
   #isSynced = false;
 
   constructor(deps: NodeStorageDeps) {
-    const { client, events, nodeName, rootDir, mounts, tokens, log } = deps;
     this.#deps = deps;
-    this.#node = new CsiNode(client, nodeName);
+    this.#node = new CsiNode(deps.client, deps.nodeName);
     this.drivers = new CsiDrivers(this.#node);
     this.#objects = deps.factory.informer(CSIDriverKind);
     void this.#objects.synced().then(() => {
       this.#isSynced = true;
     });
-    this.#volumes = new CsiVolumes({ rootDir, drivers: this.drivers, mounts, log, onUse: () => this.#onUse() });
+    this.#volumes = new CsiVolumes({ ...deps, drivers: this.drivers, onUse: () => this.#onUse() });
     this.plugin = createCsiPlugin({
-      client,
-      events,
-      nodeName,
+      ...deps,
       drivers: this.drivers,
       volumes: this.#volumes,
-      tokens,
       driverObject: (name) => this.#objects.lister.get(name),
       reportUse: () => this.#report(),
     });
@@ -85,7 +81,7 @@ export class NodeStorage {
     // Ends with the signal, or when it is done.
     keepTrying(() => this.#node.create(), { clock, signal, delayMs: retryMs, onFailure }).catch(() => undefined);
     const dir = NodeStorage.registryDirOf(rootDir);
-    await new PluginWatcher({ dir, handlers: { CSIPlugin: this.drivers }, clock, log }).start(signal);
+    await new PluginWatcher({ dir, drivers: this.drivers, clock, log }).start(signal);
   }
 
   /** Names of the volumes that must not be detached, as node.status.volumesInUse has them; undefined at first. */

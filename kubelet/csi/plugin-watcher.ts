@@ -1,5 +1,6 @@
 // Finds plugins by their sockets in a folder, asks each who it is, and has it taken on or dropped.
 // A socket that was replaced is a plugin that has started anew. Upstream: pkg/kubelet/pluginmanager.
+
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../machinery/clock.ts';
@@ -8,17 +9,11 @@ import { watchFolder } from '../../machinery/watch-folder.ts';
 import { connectRegistration } from '../../proto/csi-client.ts';
 import { WakeLoop } from '../pods/wake-loop.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
-
-/** What takes plugins of one type on. */
-export interface PluginHandler {
-  register(name: string, socket: string, versions: readonly string[]): Promise<void>;
-  unregister(name: string): Promise<void>;
-}
+import type { CsiDrivers } from './drivers.ts';
 
 export interface PluginWatcherDeps {
   dir: string;
-  /** By the type that plugins name. */
-  handlers: Readonly<Record<string, PluginHandler>>;
+  drivers: Pick<CsiDrivers, 'register' | 'unregister'>;
   clock: Clock;
   log: Logger;
 }
@@ -26,7 +21,7 @@ export interface PluginWatcherDeps {
 interface Known {
   /** Tells a socket from the next one at its place. */
   stamp: string;
-  plugin?: { type: string; name: string };
+  name: string;
 }
 
 export class PluginWatcher {
@@ -59,16 +54,16 @@ export class PluginWatcher {
   /** Throws when a plugin has to be tried again. */
   async #scan(): Promise<void> {
     const sockets = await this.#list();
-    for (const [socket, { plugin }] of this.#known) {
+    for (const [socket, { name }] of this.#known) {
       if (sockets.has(socket)) continue;
-      if (plugin) await this.#deps.handlers[plugin.type]?.unregister(plugin.name);
+      await this.#deps.drivers.unregister(name);
       this.#known.delete(socket);
     }
     let failure: Error | undefined;
     for (const [socket, stamp] of sockets) {
       if (this.#known.get(socket)?.stamp === stamp) continue;
       try {
-        this.#known.set(socket, { stamp, plugin: await this.#take(socket) });
+        this.#known.set(socket, { stamp, name: await this.#take(socket) });
       } catch (err) {
         failure = new Error(`${socket}: ${describeRpcError(err)}`, { cause: err });
       }
@@ -87,21 +82,22 @@ export class PluginWatcher {
     return found;
   }
 
-  async #take(socket: string): Promise<{ type: string; name: string }> {
+  /** Answers the driver's name. */
+  async #take(socket: string): Promise<string> {
     const registration = connectRegistration(socket);
     try {
       const { type, name, endpoint, supported_versions } = await registration.GetInfo({});
-      const handler = this.#deps.handlers[type];
       try {
-        if (!handler) throw new Error(`plugins of type ${JSON.stringify(type)} are not supported by this kubelet`);
-        await handler.register(name, endpoint || socket, supported_versions);
+        if (type !== 'CSIPlugin')
+          throw new Error(`plugins of type ${JSON.stringify(type)} are not supported by this kubelet`);
+        await this.#deps.drivers.register(name, endpoint || socket, supported_versions);
       } catch (err) {
         await registration.NotifyRegistrationStatus({ plugin_registered: false, error: describeRpcError(err) });
         throw err;
       }
       await registration.NotifyRegistrationStatus({ plugin_registered: true });
       this.#deps.log.info({ type, name }, 'plugin registered');
-      return { type, name };
+      return name;
     } finally {
       registration.close();
     }

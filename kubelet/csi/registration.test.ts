@@ -66,7 +66,7 @@ async function setUp(t: TestContext) {
   const drivers = new CsiDrivers(csiNode);
   const watcher = new PluginWatcher({
     dir: join(dir, 'registry'),
-    handlers: { CSIPlugin: drivers },
+    drivers,
     clock: realClock,
     log: silentLogger,
   });

@@ -110,20 +110,19 @@ async function prepareConfig(
   imageVolumes: ReadonlyMap<string, string>,
 ) {
   const { pod, container, addresses, restartCount } = context;
-  const ref = { uid: uidOf(pod), namespace: pod.metadata.namespace ?? '' };
   const environment = await buildEnvironment(pod, container, {
     serviceVariables: allServiceVariables(deps.services(), {
-      namespace: ref.namespace,
+      namespace: pod.metadata.namespace ?? '',
       enableLinks: pod.spec.enableServiceLinks ?? true,
     }),
     addresses,
     volumes: context.volumes,
     allocatable: deps.allocatable(),
-    configMap: (name) => deps.objects.configMap(ref, name),
-    secret: (name) => deps.objects.secret(ref, name),
+    configMap: (name) => deps.objects.configMap(pod, name),
+    secret: (name) => deps.objects.secret(pod, name),
   });
   checkNonRoot(pod, container, { ...(image.uid ? { uid: Number(image.uid.value) } : {}), username: image.username });
-  const podDir = join(deps.volumes.podsDir, ref.uid);
+  const podDir = join(deps.volumes.podsDir, uidOf(pod));
   const mounts = await buildMounts(container, {
     images: imageVolumes,
     volumes: context.volumes,

@@ -165,7 +165,6 @@ export class PodVolumes {
     { ref, addresses, isReadOnly }: { ref: VolumeRef; addresses: PodAddresses; isReadOnly: boolean },
   ): VolumeContext {
     const { podsDir, memoryDir, objects, tokens, mounts, clock } = this.#deps;
-    const podRef = { uid: this.#uid, namespace: pod.metadata.namespace ?? '' };
     const { name } = ref.volume;
     const refreshAt = (atMs: number) => this.#due.set(name, Math.min(this.#due.get(name) ?? atMs, atMs));
     return {
@@ -177,8 +176,8 @@ export class PodVolumes {
       fsGroup: pod.spec.securityContext?.fsGroup,
       addresses,
       allocatable: this.#deps.allocatable(),
-      configMap: (name) => objects.configMap(podRef, name),
-      secret: (name) => objects.secret(podRef, name),
+      configMap: (name) => objects.configMap(pod, name),
+      secret: (name) => objects.secret(pod, name),
       token: async (wish) => {
         const { value, refreshAtMs } = await tokens.get(pod, wish);
         refreshAt(refreshAtMs);

@@ -14,14 +14,6 @@ export interface ImageConfig {
   volumes?: string[];
 }
 
-export interface ImageConfigFile {
-  config: ImageConfig;
-  /** Digests of the uncompressed layers, lowest first. */
-  diffIds: string[];
-  architecture: string;
-  os: string;
-}
-
 export interface Descriptor {
   digest: string;
   size: number;
@@ -102,7 +94,7 @@ function digestOf(value: unknown, what: string): string {
 }
 
 /** Decodes an image configuration (OCI or docker). Throws an Error when it is not one. */
-export function parseImageConfig(bytes: Uint8Array): ImageConfigFile {
+export function parseImageConfig(bytes: Uint8Array): { config: ImageConfig; diffIds: string[] } {
   const raw = parseDocument(bytes, 'the image configuration');
   const rootfs = objectOf(raw.rootfs ?? {}, 'rootfs');
   if (!Array.isArray(rootfs.diff_ids)) throw new Error('the image configuration has no rootfs.diff_ids');
@@ -124,9 +116,8 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfigFile {
       labels: stringMapOf(config.Labels, 'config.Labels'),
       volumes,
     },
+    /** Digests of the uncompressed layers, lowest first. */
     diffIds,
-    architecture: stringOf(raw.architecture, 'architecture'),
-    os: stringOf(raw.os, 'os'),
   };
 }
 
