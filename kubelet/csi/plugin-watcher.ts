@@ -61,9 +61,13 @@ export class PluginWatcher {
     }
     let failure: Error | undefined;
     for (const [socket, stamp] of sockets) {
-      if (this.#known.get(socket)?.stamp === stamp) continue;
+      const known = this.#known.get(socket);
+      if (known?.stamp === stamp) continue;
       try {
-        this.#known.set(socket, { stamp, name: await this.#take(socket) });
+        const name = await this.#take(socket);
+        this.#known.set(socket, { stamp, name });
+        // Another one stood there.
+        if (known && known.name !== name) await this.#deps.drivers.unregister(known.name);
       } catch (err) {
         failure = new Error(`${socket}: ${describeRpcError(err)}`, { cause: err });
       }
@@ -95,6 +99,8 @@ export class PluginWatcher {
         await registration.NotifyRegistrationStatus({ plugin_registered: false, error: describeRpcError(err) });
         throw err;
       }
+      // Dropped with its socket, also when it cannot be told.
+      this.#known.set(socket, { stamp: '', name });
       await registration.NotifyRegistrationStatus({ plugin_registered: true });
       this.#deps.log.info({ type, name }, 'plugin registered');
       return name;

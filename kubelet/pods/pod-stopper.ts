@@ -53,7 +53,7 @@ export class PodStopper {
     const spec = findContainer(pod, nameOf(container)) ?? { name: nameOf(container) };
     const { promise: turn, resolve } = Promise.withResolvers<void>();
     const stop: Stop = {
-      untilMs: this.#deps.clock.now() + options.graceSeconds * 1000,
+      untilMs: this.#deps.clock.monotonicMs() + options.graceSeconds * 1000,
       hurry: new AbortController(),
       isWaiting: waits,
       isOver: false,
@@ -88,7 +88,7 @@ export class PodStopper {
   }
 
   #secondsUntil(atMs: number): number {
-    return Math.max(0, Math.ceil((atMs - this.#deps.clock.now()) / 1000));
+    return Math.max(0, Math.ceil((atMs - this.#deps.clock.monotonicMs()) / 1000));
   }
 
   /**
@@ -96,7 +96,7 @@ export class PodStopper {
    * longer one changes nothing.
    */
   limitGrace(graceSeconds: number): void {
-    const atMs = this.#deps.clock.now() + graceSeconds * 1000;
+    const atMs = this.#deps.clock.monotonicMs() + graceSeconds * 1000;
     if (atMs >= this.#deadlineMs) return;
     this.#deadlineMs = atMs;
     const timeout = String(Math.max(1, graceSeconds));
