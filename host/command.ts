@@ -8,8 +8,8 @@ import { openInputFile } from './input-file.ts';
 export interface CommandOptions extends Pick<SpawnOptions, 'env' | 'killSignal'> {
   cwd?: string;
   signal?: AbortSignal;
-  /** Text or a stream for its standard input. */
-  input?: string | Readable;
+  /** Text, a stream or a file descriptor for its standard input. */
+  input?: string | Readable | number;
   /** What errors call it; the program without its arguments. */
   name?: string;
 }
@@ -35,7 +35,7 @@ export function runCommand(command: string, args: readonly string[], options: Co
   return new Promise((resolve, reject) => {
     const { input, name = command, ...rest } = options;
     const file = typeof input === 'string' ? openInputFile(input) : undefined;
-    const stdin = input === undefined ? 'ignore' : (file ?? 'pipe');
+    const stdin = typeof input === 'number' ? input : input === undefined ? 'ignore' : (file ?? 'pipe');
     const child = spawn(command, args, { ...rest, stdio: [stdin, 'pipe', 'pipe'] });
     if (file !== undefined) closeSync(file); // the program has its own
     const stdout: Buffer[] = [];

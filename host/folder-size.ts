@@ -9,12 +9,7 @@ const slash = Buffer.from('/');
 /** Those who replace a folder by a link while it is walked are nowhere. */
 const unlessGone = <T>(found: Promise<T>) => ifThere(found, 'ENOTDIR', 'ELOOP');
 
-/** Bytes of blocks below a folder, itself included; counting ends where it is more than `enough`. */
-export async function sizeOfFolder(path: string, enough = Number.POSITIVE_INFINITY): Promise<number> {
-  return (await measureFolder(path, enough)).bytes;
-}
-
-/** The same, and how many inodes that takes. */
+/** Bytes of blocks and inodes below a folder, itself included; counting ends where the bytes are more than `enough`. */
 export async function measureFolder(
   path: string,
   enough = Number.POSITIVE_INFINITY,

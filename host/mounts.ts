@@ -8,29 +8,14 @@ import { removeTree } from './remove-tree.ts';
 
 const run = promisify(execFile);
 
-export interface Mounts {
-  isMounted(path: string): Promise<boolean>;
-  /** Whether a folder, named without links, is shown at another place too. */
-  isShown(dir: string): Promise<boolean>;
-  /** Mounts a tmpfs on a folder unless something is mounted there. */
-  tmpfs(dir: string, options: string): Promise<void>;
-  /** Makes `target`, which is there, show what lies at `source`, unless something is mounted there. */
-  bind(source: string, target: string, options?: { isReadOnly?: boolean }): Promise<void>;
-  /** Mounts a file system of a type on a folder unless something is mounted there. */
-  mount(type: string, target: string, from: { source: string; options: readonly string[] }): Promise<void>;
-  /** Unmounts all that is mounted on a path; nothing is well. */
-  unmount(path: string): Promise<void>;
-  /** Unmounts whatever is mounted below a folder. */
-  unmountBelow(dir: string): Promise<void>;
-  /** Removes a tree. Throws, and removes nothing, while anything is mounted at it or below. */
-  removeTree(dir: string): Promise<void>;
-}
+export type Mounts = ReturnType<typeof openMounts>;
 
 interface MountPoint {
   device: string;
   /** What of the file system is mounted. */
   root: string;
   path: string;
+  options: string;
 }
 
 const decodePath = (text = '') =>
@@ -40,7 +25,9 @@ function parseMounts(mountInfo: string): MountPoint[] {
   const lines = mountInfo.split('\n').map((line) => line.split(' '));
   return lines
     .filter((parts) => parts.length > 4)
-    .map(([, , device = '', root, path]) => ({ device, root: decodePath(root), path: decodePath(path) }));
+    .map(([, , device = '', root, path, options = '']) => {
+      return { device, root: decodePath(root), path: decodePath(path), options };
+    });
 }
 
 /** Mount points, the latest last. */
@@ -51,21 +38,26 @@ const contains = (dir: string, path: string) => path === dir || path.startsWith(
 const moved = (path: string, from: string, to: string) =>
   `${to}/${path.slice(from.length)}`.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
 
+/** What holds a path: the longest is on top; of several at one place, the last. */
+function holderOf(mounts: readonly MountPoint[], path: string): MountPoint | undefined {
+  const longer = (a: MountPoint | undefined, b: MountPoint) => (a && a.path.length > b.path.length ? a : b);
+  return mounts.filter((one) => contains(one.path, path)).reduce<MountPoint | undefined>(longer, undefined);
+}
+
+/** Whether the mount that holds `path`, a real path, is only for reading, by the text of mountinfo. */
+export const isReadOnlyMount = (path: string, mountInfo: string): boolean =>
+  holderOf(parseMounts(mountInfo), path)?.options.split(',').includes('ro') ?? false;
+
 /** Whether the folder is mounted anywhere, by the text of mountinfo. */
 export function isShownIn(mountInfo: string, dir: string): boolean {
   const mounts = parseMounts(mountInfo);
-  const holders = mounts.filter(({ path }) => contains(path, dir));
-  // The longest is on top; of several at one place, the last.
-  const home = holders.reduce<MountPoint | undefined>(
-    (a, b) => (a && a.path.length > b.path.length ? a : b),
-    undefined,
-  );
+  const home = holderOf(mounts, dir);
   if (!home) return false;
   const inside = moved(dir, home.path, home.root);
   return mounts.some(({ device, root }) => device === home.device && root === inside);
 }
 
-export function openMounts(mountInfoFile = '/proc/self/mountinfo'): Mounts {
+export function openMounts(mountInfoFile = '/proc/self/mountinfo') {
   const mountPoints = async () => parseMountPoints(await readFile(mountInfoFile, 'utf8'));
   const unmountAll = async (concerns: (path: string) => boolean) => {
     const found = (await mountPoints()).filter(concerns);
@@ -74,23 +66,30 @@ export function openMounts(mountInfoFile = '/proc/self/mountinfo'): Mounts {
   const isMounted = async (path: string) => (await mountPoints()).includes(path);
   return {
     isMounted,
-    isShown: async (dir) => isShownIn(await readFile(mountInfoFile, 'utf8'), dir),
-    async tmpfs(dir, options) {
+    /** Whether a folder, named without links, is shown at another place too. */
+    isShown: async (dir: string) => isShownIn(await readFile(mountInfoFile, 'utf8'), dir),
+    /** Mounts a tmpfs on a folder unless something is mounted there. */
+    async tmpfs(dir: string, options: string) {
       await mkdir(dir, { recursive: true });
       if (!(await isMounted(dir))) await run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir]);
     },
-    async bind(source, target, { isReadOnly = false } = {}) {
+    /** Makes `target`, which is there, show what lies at `source`, unless something is mounted there. */
+    async bind(source: string, target: string, { isReadOnly = false } = {}) {
       if (!(await isMounted(target))) await run('mount', ['-n', '--bind', '--', source, target]);
       // Also where the last process was killed between the two.
       if (isReadOnly) await run('mount', ['-n', '-o', 'remount,bind,ro', '--', target]);
     },
-    async mount(type, target, { source, options }) {
+    /** Mounts a file system of a type on a folder unless something is mounted there. */
+    async mount(type: string, target: string, { source, options }: { source: string; options: readonly string[] }) {
       const given = options.length > 0 ? ['-o', options.join(',')] : [];
       if (!(await isMounted(target))) await run('mount', ['-n', '-t', type, ...given, '--', source, target]);
     },
-    unmount: (path) => unmountAll((at) => at === path),
-    unmountBelow: (dir) => unmountAll((at) => at.startsWith(`${dir}/`)),
-    async removeTree(dir) {
+    /** Unmounts all that is mounted on a path; nothing is well. */
+    unmount: (path: string) => unmountAll((at) => at === path),
+    /** Unmounts whatever is mounted below a folder. */
+    unmountBelow: (dir: string) => unmountAll((at) => at.startsWith(`${dir}/`)),
+    /** Removes a tree. Throws, and removes nothing, while anything is mounted at it or below. */
+    async removeTree(dir: string) {
       const left = (await mountPoints()).find((at) => at === dir || at.startsWith(`${dir}/`));
       if (left !== undefined) throw new Error(`${left} is still mounted: ${dir} is not removed`);
       await removeTree(dir);

@@ -1,10 +1,12 @@
 // Removing folders that somebody else filled: a container can make trees whose paths are longer
 // than the system takes, and deeper than a process has open files. Node.js removes by path and
 // stops there; `rm` goes down and up by itself.
+
 import { execFile, execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, rmdir, unlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { ifThere } from './if-there.ts';
 
 const options = { recursive: true, force: true };
 const rmArgs = (path: string) => ['-rf', '--one-file-system', '--', path];
@@ -26,3 +28,7 @@ export function removeTreeSync(path: string): void {
     execFileSync('rm', rmArgs(path), { stdio: ['ignore', 'ignore', 'pipe'] });
   }
 }
+
+/** Removes an empty folder, or a file: what something was mounted at. Nothing there is well, what it holds an error. */
+export const removePlace = (path: string): Promise<void> =>
+  ifThere(rmdir(path).catch((err) => (err.code === 'ENOTDIR' ? unlink(path) : Promise.reject(err))));

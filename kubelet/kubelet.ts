@@ -16,7 +16,7 @@ import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import type { Pair } from './certificates/certificate-files.ts';
-import { firstServerPair, obtainAccess, rotateClient, serverManager } from './certificates/node-certificates.ts';
+import { firstServerPair, managerOf, obtainAccess, rotateClient } from './certificates/node-certificates.ts';
 import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
 import { NodeStorage } from './csi/node-storage.ts';
@@ -27,9 +27,10 @@ import type { Observations } from './eviction/thresholds.ts';
 import { ImageGarbageCollector } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { PullRecords } from './images/pull-records.ts';
+import { keepTrying } from './keep-trying.ts';
 import { startLogRotation } from './logs/log-rotator.ts';
 import { type KubeletMetrics, registerCertificate, registerMetrics, timeOperations } from './metrics.ts';
-import { type NodeFacts, readNodeFacts } from './node/node-facts.ts';
+import { readNodeFacts } from './node/node-facts.ts';
 import { NodeReporter } from './node/node-reporter.ts';
 import { buildNode, computeCapacity, kubeletVersion, type NodeIdentity } from './node/node-status.ts';
 import { ServiceAccountTokens } from './objects/service-account-tokens.ts';
@@ -56,19 +57,13 @@ import { StaticPodFolder } from './static/static-pod-folder.ts';
 import { registerVolumeMetrics } from './volume-metrics.ts';
 import { findBoundClaim } from './volumes/claims.ts';
 import { createVolumePlugins } from './volumes/index.ts';
-import { createSubPaths } from './volumes/sub-path.ts';
 import { countPodStarts, registerWork, tellNode, timeCgroups, timeRelists } from './work-metrics.ts';
 
-export interface KubeletOptions extends Omit<KubeletSettings, 'port'> {
+export interface KubeletOptions extends KubeletSettings {
   identity: NodeIdentity;
   rootDir: string;
   /** The cluster's own storage driver; a node without it makes no volumes. */
   storage: Pick<OwnStorageOptions, 'api' | 'dir'> | undefined;
-}
-
-export interface RunningKubelet {
-  notReady(): string | null;
-  stop(): Promise<void>;
 }
 
 const runtimeRetryMs = 200;
@@ -76,7 +71,7 @@ const runtimeTimeoutMs = 120_000;
 
 /** What the kubelet stands on: the API, the runtime, and what the node is like. */
 async function openBase(options: KubeletOptions, context: ComponentContext) {
-  const { clock, log, metrics } = context;
+  const { clock, log, random, metrics } = context;
   const api = await obtainAccess(options.credentials, context);
   const onAnswer = new RestMetrics(metrics).of(api.server);
   const client = new KubeClient(api, { userAgent: `kubelet/${kubeletVersion}`, clock, onAnswer });
@@ -91,41 +86,42 @@ async function openBase(options: KubeletOptions, context: ComponentContext) {
   const tree = openCgroupTree(options.cgroupRoot);
   const facts = readNodeFacts(options.rootDir, tree);
   const events = createEventRecorder({ client, clock, log, component: 'kubelet', host: options.identity.name });
-  return { options, context, client, cri, version, tree, facts, events, probeMetrics: new ProbeMetrics() };
+  const given = { options, context, clock, log, random };
+  return { ...given, client, cri, version, tree, facts, events, probeMetrics: new ProbeMetrics() };
 }
 
-export async function startKubelet(options: KubeletOptions, context: ComponentContext): Promise<RunningKubelet> {
-  const { clock, log, signal, random } = context;
+type Base = Awaited<ReturnType<typeof openBase>>;
+
+export async function startKubelet(options: KubeletOptions, context: ComponentContext) {
+  const { clock, log, signal } = context;
   const { identity, rootDir } = options;
   const nodeName = identity.name;
   const base = await openBase(options, context);
-  const { client, cri, version, tree, facts, events } = base;
+  const { client, cri, tree, facts } = base;
   let podSet: PodSet | undefined;
   const workers = () => podSet?.list() ?? [];
   const metrics = registerMetrics(context.metrics, () => podSet);
   tellNode(context.metrics, nodeName, () => podSet);
   registerVolumeMetrics(context.metrics, clock, async () => {
-    const uses = workers().map((worker) => worker.measureClaims());
+    const uses = workers().map((worker) => worker.volumes.measureClaims());
     return (await Promise.all(uses)).flat();
   });
   const records = new PullRecords(join(rootDir, 'image_manager'), options.pullVerification, { clock, log });
   await records.recover(async (image) => (await cri.images.ImageStatus({ image: { image } })).image ?? undefined);
-  const imageGc = new ImageGarbageCollector({ cri, clock, log, records }, options.imageGc);
-  const nodeObject = () => reporter.node ?? { metadata: { name: nodeName } };
+  const imageGc = new ImageGarbageCollector({ ...base, records }, options.imageGc);
   const nodeUsage = () => readGroupUse(tree, '', clock.now());
   const signals = () => readNodeSignals({ facts, rootDir, imageDir: () => imageGc.mountPoint, nodeUsage });
   const measured = { ...base, nodeUsage, signals };
+  const nodeObject = () => reporter.node ?? { metadata: { name: nodeName } };
   const pressure = openPressure({ ...measured, metrics, imageGc, workers, node: nodeObject });
-  const factory = new InformerFactory(client, { clock, random, log }, signal);
+  const factory = new InformerFactory(client, base, signal);
   const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
   const reportStatus = () => reporter.report();
-  const storage = new NodeStorage({ client, events, factory, nodeName, rootDir, clock, log, reportStatus, ...parts });
+  const storage = new NodeStorage({ ...base, ...parts, factory, nodeName, rootDir, reportStatus });
   await storage.recover();
   const volumesInUse = () => storage.volumesInUse();
-  const usesCgroupV1 = tree.version === 1;
-  const shared = { client, cri, clock, log, events, identity, facts, version, rootDir };
   const conditions = () => pressure.conditions;
-  const reporter: NodeReporter = new NodeReporter({ ...shared, usesCgroupV1, volumesInUse, pressure: conditions });
+  const reporter: NodeReporter = new NodeReporter({ ...base, identity, volumesInUse, pressure: conditions });
   const services = factory.informer(ServiceKind);
   const listServices = () => services.lister.list();
   const pods = factory.informer(PodKind, { fieldSelector: `spec.nodeName=${nodeName}` });
@@ -172,53 +168,50 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
 }
 
 function openPressure(
-  base: Omit<Base, 'probeMetrics'> &
-    Pick<DepsInput, 'facts' | 'events' | 'metrics'> &
-    Pick<PressureWatchDeps, 'workers' | 'node'> & { signals(): Observations; imageGc: ImageGarbageCollector },
+  base: Base &
+    Pick<PressureWatchDeps, 'metrics' | 'workers' | 'node'> & {
+      signals(): Observations;
+      imageGc: ImageGarbageCollector;
+    },
 ): PressureWatch {
-  const { options, context, signals: read, imageGc, workers } = base;
-  const { clock, log } = context;
-  const { podLogsDir, eviction: settings } = options;
+  const { log, signals: read, imageGc, workers } = base;
+  const { podLogsDir, eviction: settings } = base.options;
   // What nobody uses: records and logs of pods that have run their course, then images.
   const reclaimDisk = async () => {
     for (const worker of workers())
       await worker.removeRecords().catch((err) => log.warn({ err }, 'an ended pod could not be cleaned up'));
     await imageGc.removeUnused();
   };
-  return new PressureWatch({ ...base, settings, read, reclaimDisk, podLogsDir, clock, log });
+  return new PressureWatch({ ...base, settings, read, reclaimDisk, podLogsDir });
 }
 
-type Base = Pick<DepsInput, 'options' | 'context' | 'cri' | 'probeMetrics'>;
-
 async function openServer(
-  base: Base &
-    Pick<DepsInput, 'client' | 'facts'> &
-    Pick<ServerDeps, 'tree' | 'cgroups' | 'pods' | 'nodeUsage' | 'signals'> & { syncloop(): string | undefined },
+  base: Base & Pick<ServerDeps, 'cgroups' | 'pods' | 'nodeUsage' | 'signals'> & { syncloop(): string | undefined },
 ): ReturnType<typeof startServer> {
-  const { options, context, client, cri, probeMetrics, syncloop, ...parts } = base;
-  const { clock, log } = context;
+  const { options, context, client, clock, log, probeMetrics, syncloop } = base;
   const nodeName = options.identity.name;
   const node = { certDir: options.credentials.certDir, nodeName, nodeIp: options.identity.ip };
   const initial = await firstServerPair({ ...options.serverCertificate, ...node }, context);
   const onChange = (pair: Pair) => server.present(pair);
   const manager = options.serverCertificate.rotates
-    ? serverManager(node, context, { client: () => client, initial, onChange })
+    ? managerOf('server', { ...node, names: [nodeName, node.nodeIp] }, context, {
+        client: () => client,
+        initial,
+        onChange,
+      })
     : undefined;
   if (manager) registerCertificate(context.metrics, 'server', { clock, manager });
   const server = await startServer({
+    ...base,
     access: createAccess(options.access, { client, clock, log, nodeName }),
-    ...parts,
     port: options.identity.port,
     tls: { pair: manager ? manager.current : initial, clientCa: await readFile(options.access.clientCaFile) },
-    cri,
-    clock,
-    log,
     nodeName,
     metrics: context.metrics,
     zpages: context.zpages,
     probeMetrics: probeMetrics.registry,
     health: { ping: () => undefined, log: () => undefined, syncloop },
-    settings: { ...options, port: options.identity.port },
+    settings: options,
   });
   void manager?.run(context.signal);
   return server;
@@ -233,49 +226,31 @@ function startStaticPods(podSet: PodSet, options: KubeletOptions, { clock, log, 
 }
 
 function startHousekeeping(podSet: PodSet, base: Base & { metrics: KubeletMetrics }): void {
-  const { options, context, cri, metrics } = base;
-  const { clock, log } = context;
   const running = () => podSet.list().flatMap((worker) => runningContainers(worker.runtime.state));
-  startLogRotation({ cri, clock, log, running });
-  const workers = () => podSet.list();
-  startStorageWatch({ cri, clock, log, metrics, podLogsDir: options.podLogsDir, workers });
+  startLogRotation({ ...base, running });
+  startStorageWatch({ ...base, podLogsDir: base.options.podLogsDir, workers: () => podSet.list() });
 }
 
 /** The runtime starts beside us; without it there is nothing to do. */
 async function waitForRuntime(cri: CriClient, { clock, log, signal }: ComponentContext): Promise<VersionResponse> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await cri.runtime.Version({ version: 'v1' }, { timeoutMs: 15_000 });
-    } catch (err) {
-      if (tries % 25 === 0) log.warn({ err }, 'waiting for the container runtime');
-      await clock.sleep(runtimeRetryMs, signal);
-    }
-  }
+  let tries = 0;
+  const onFailure = (err: unknown) => {
+    if (tries++ % 25 === 0) log.warn({ err }, 'waiting for the container runtime');
+  };
+  const ask = () => cri.runtime.Version({ version: 'v1' }, { timeoutMs: 15_000 });
+  return keepTrying(ask, { clock, signal, delayMs: runtimeRetryMs, onFailure });
 }
 
-interface DepsInput {
-  options: KubeletOptions;
-  context: ComponentContext;
-  client: KubeClient;
-  cri: CriClient;
-  version: VersionResponse;
-  facts: NodeFacts;
-  events: KubeletDeps['events'];
-  metrics: KubeletMetrics;
+interface DepsInput extends Base, Pick<KubeletDeps, 'metrics' | 'services' | 'tokens' | 'pressure'> {
   records: PullRecords;
-  probeMetrics: ProbeMetrics;
-  services: KubeletDeps['services'];
   mounts: Mounts;
-  tokens: ServiceAccountTokens;
   storage: NodeStorage;
   node(): Node;
-  pressure: KubeletDeps['pressure'];
   wake: { verdict(uid: string): void; object(uid: string): void };
 }
 
 async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<KubeletDeps> {
-  const { options, context, client, cri, facts, events, wake, mounts, tokens } = input;
-  const { clock, log, random } = context;
+  const { options, context, clock, log, client, cri, facts, events, wake, mounts, tokens } = input;
   const { capacity, allocatable } = computeCapacity(facts);
   cgroups.setUp({
     milliCpu: facts.cpus * 1000,
@@ -284,7 +259,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
   });
   const memoryDir = join(options.rootDir, 'memory');
   await mounts.tmpfs(memoryDir, 'mode=0755');
-  const objects = new WatchedObjects(client, { clock, random, log }, (uid) => wake.object(uid));
+  const objects = new WatchedObjects(client, input, (uid) => wake.object(uid));
   const probers = {
     exec: createExecProber(cri),
     httpGet: createHttpProber(clock),
@@ -292,24 +267,15 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     grpc: createGrpcProber(clock),
   };
   return {
-    clock,
-    random,
-    log,
-    cri,
+    ...input,
     runtimeName: input.version.runtime_name,
-    events,
     pods: client.resource(PodKind),
     runtimeClasses: client.resource(RuntimeClassKind),
     images: new ImagePuller({
-      cri,
-      clock,
-      events,
-      records: input.records,
-      secret: (pod, name) =>
-        objects.secret({ uid: pod.metadata.uid ?? '', namespace: pod.metadata.namespace ?? '' }, name),
+      ...input,
+      secret: (pod, name) => objects.secret(pod, name),
     }),
     objects,
-    tokens,
     volumes: {
       podsDir: join(options.rootDir, 'pods'),
       memoryDir,
@@ -319,20 +285,13 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       plugins: createVolumePlugins(mounts, input.storage.plugin),
       claimOf: (pod, volume) => findBoundClaim(client, pod, volume),
       node: input.node,
-      subPaths: createSubPaths(),
       clock,
       allocatable: () => allocatable,
     },
     cgroups,
     allocations: new AllocationStore(join(options.rootDir, 'pods'), log),
     userNamespaces: new UserNamespaces(join(options.rootDir, 'pods'), options.idsPerPod),
-    probes: new ContainerProbes({
-      probers,
-      clock,
-      events,
-      metrics: input.probeMetrics,
-      onVerdict: (uid) => wake.verdict(uid),
-    }),
+    probes: new ContainerProbes({ ...input, probers, metrics: input.probeMetrics, onVerdict: wake.verdict }),
     settings: {
       dns: await readDns(options, (...words) => events.event(targetOf(NodeKind, input.node()), 'Warning', ...words)),
       podLogsDir: options.podLogsDir,
@@ -341,11 +300,8 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     maxRestartPeriodMs: options.maxRestartPeriodMs,
     nodeIp: options.identity.ip,
     hasAppArmor: facts.hasAppArmor,
-    pressure: input.pressure,
     nodeResources: { ...facts, containerFiles: cgroups.containerFiles() },
     allocatable: () => allocatable,
-    services: input.services,
-    metrics: input.metrics,
     work: registerWork(context.metrics, clock),
     timeRelist: timeRelists(context.metrics, clock),
   };

@@ -12,18 +12,9 @@ const sliBuckets = [
   0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600,
 ];
 
-export interface KubeletMetrics {
-  /** A pod became ready so long after the kubelet took it on. */
-  observePodStart(durationMs: number): void;
-  /** The containers of a pod ran so long after the pod was made; its images were pulled for a part of that. */
-  observeContainersStart(durationMs: number, pullingMs: number): void;
-  /** A pod with a user namespace of its own was to get a sandbox, or did not get it. */
-  countUserNamespace(what: 'started' | 'failed'): void;
-  /** A pod was evicted for what the signal measures. */
-  countEviction(signal: string): void;
-}
+export type KubeletMetrics = ReturnType<typeof registerMetrics>;
 
-export function registerMetrics(registry: Registry, podSet: () => PodSet | undefined): KubeletMetrics {
+export function registerMetrics(registry: Registry, podSet: () => PodSet | undefined) {
   const { counter, histogram, seen } = metricsIn(registry, 'kubelet_');
   const workers = () => podSet()?.list() ?? [];
   seen('gauge', ['running_pods', 'Pods that have a running sandbox.'], () => [
@@ -53,14 +44,18 @@ export function registerMetrics(registry: Registry, podSet: () => PodSet | undef
     failed: counter('started_user_namespaced_pods_errors_total', 'Such pods that got no sandbox.').of(),
   };
   return {
-    observePodStart: (durationMs) => podStart.observe(durationMs / 1000),
-    observeContainersStart(durationMs, pullingMs) {
+    /** A pod became ready so long after the kubelet took it on. */
+    observePodStart: (durationMs: number) => podStart.observe(durationMs / 1000),
+    /** The containers of a pod ran so long after the pod was made; its images were pulled for a part of that. */
+    observeContainersStart(durationMs: number, pullingMs: number): void {
       if (Number.isNaN(durationMs)) return;
       total.observe(Math.max(0, durationMs) / 1000);
       sli.observe(Math.max(0, durationMs - pullingMs) / 1000);
     },
-    countUserNamespace: (what) => void userNamespaces[what].value++,
-    countEviction: (signal) => void evictions.of(signal).value++,
+    /** A pod with a user namespace of its own was to get a sandbox, or did not get it. */
+    countUserNamespace: (what: 'started' | 'failed') => void userNamespaces[what].value++,
+    /** A pod was evicted for what the signal measures. */
+    countEviction: (signal: string) => void evictions.of(signal).value++,
   };
 }
 

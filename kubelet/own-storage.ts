@@ -1,10 +1,12 @@
 // The cluster's own storage on this node: its driver, and what makes volumes with it for claims.
+
 import { join } from 'node:path';
 import type { ClientConfig } from '../client/config.ts';
 import type { Mounts } from '../host/mounts.ts';
 import type { ComponentContext } from '../machinery/component.ts';
 import { NodeStorage } from './csi/node-storage.ts';
-import { type RunningDriver, startDriver } from './hostpath-driver/driver.ts';
+import { startDriver } from './hostpath-driver/driver.ts';
+import { keepTrying } from './keep-trying.ts';
 import { kubeletVersion } from './node/node-status.ts';
 import { startProvisioner } from './provisioner/provisioner.ts';
 
@@ -26,8 +28,14 @@ export async function startOwnStorage(
   { mounts, ...context }: Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal'> & { mounts: Mounts },
 ): Promise<void> {
   const { clock, log, signal } = context;
-  const begin = async (): Promise<RunningDriver> => {
-    const driver = await startDriver({
+  const patience = {
+    clock,
+    signal,
+    delayMs: retryMs,
+    onFailure: (err: unknown) => log.error({ err, dir }, 'the storage of this node could not be started; trying again'),
+  };
+  const begin = async () => {
+    const options = {
       dir,
       socketDir: join(rootDir, 'plugins'),
       registryDir: NodeStorage.registryDirOf(rootDir),
@@ -36,22 +44,14 @@ export async function startOwnStorage(
       mounts,
       clock,
       log,
-    });
+    };
+    const driver = await keepTrying(() => startDriver(options), patience);
     signal.addEventListener('abort', () => driver.stop());
-    const stop = await startProvisioner({ api, socket: driver.socket, nodeName }, context);
-    signal.addEventListener('abort', stop);
-    return driver;
+    // By itself: a second driver would have the same folders.
+    const provisioner = { api, socket: driver.socket, nodeName };
+    signal.addEventListener('abort', await keepTrying(() => startProvisioner(provisioner, context), patience));
+    await driver.registered;
   };
-  const keepTrying = async () => {
-    while (!signal.aborted) {
-      try {
-        await (await begin()).registered;
-        return;
-      } catch (err) {
-        log.error({ err, dir }, 'the storage of this node could not be started; trying again');
-        await clock.sleep(retryMs, signal).catch(() => undefined); // aborted: the loop ends by itself
-      }
-    }
-  };
-  await Promise.race([keepTrying(), clock.sleep(registrationMs, signal).catch(() => undefined)]);
+  // Who ends meanwhile waits no longer.
+  await Promise.race([begin(), clock.sleep(registrationMs, signal)]).catch(() => undefined);
 }

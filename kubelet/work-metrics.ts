@@ -11,16 +11,9 @@ import { isStaticPod } from './static/static-pod-file.ts';
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export interface WorkMetrics {
-  /** Times a pass over a pod. */
-  pass(kind: 'sync' | 'terminating' | 'terminated', work: () => Promise<void>): Promise<void>;
-  /** The first pass over a pod begins so long after the pod was seen. */
-  begins(afterMs: number): void;
-  /** A container of the kind is about to be started. */
-  starts(kind: 'container' | 'init_container' | 'ephemeral_container'): void;
-}
+export type WorkMetrics = ReturnType<typeof registerWork>;
 
-export function registerWork(registry: Registry, clock: Clock): WorkMetrics {
+export function registerWork(registry: Registry, clock: Clock) {
   const { counter, histogram } = metricsIn(registry, 'kubelet_');
   const seconds = 'Seconds of a pass over a pod.';
   const passes = histogram('pod_worker_duration_seconds', seconds, ['operation_type'], buckets);
@@ -28,7 +21,8 @@ export function registerWork(registry: Registry, clock: Clock): WorkMetrics {
   const starts = histogram('pod_worker_start_duration_seconds', toFirst, [], buckets);
   const containers = counter('started_containers_total', 'Containers that were to be started.', ['container_type']);
   return {
-    async pass(kind, work) {
+    /** Times a pass over a pod. */
+    async pass(kind: 'sync' | 'terminating' | 'terminated', work: () => Promise<void>): Promise<void> {
       const startMs = clock.monotonicMs();
       try {
         await work();
@@ -36,8 +30,10 @@ export function registerWork(registry: Registry, clock: Clock): WorkMetrics {
         passes.of(kind).observe((clock.monotonicMs() - startMs) / 1000);
       }
     },
-    begins: (afterMs) => starts.of().observe(afterMs / 1000),
-    starts: (kind) => void containers.of(kind).value++,
+    /** The first pass over a pod begins so long after the pod was seen. */
+    begins: (afterMs: number) => starts.of().observe(afterMs / 1000),
+    /** A container of the kind is about to be started. */
+    starts: (kind: 'container' | 'init_container' | 'ephemeral_container') => void containers.of(kind).value++,
   };
 }
 

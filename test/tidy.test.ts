@@ -10,7 +10,7 @@ const root = process.env.K8TS_ROOT ?? process.cwd();
 /** What each part may import, besides itself, npm packages and node: modules. First match wins. */
 const layers: { folder: string; imports: string[] }[] = [
   { folder: 'machinery/', imports: [] },
-  { folder: 'host/', imports: [] },
+  { folder: 'host/', imports: ['machinery/'] },
   { folder: 'proto/', imports: ['machinery/'] },
   { folder: 'api/', imports: ['machinery/'] },
   { folder: 'client/', imports: ['machinery/', 'api/'] },

@@ -1,6 +1,7 @@
 // A certificate that renews itself: asked for with a CertificateSigningRequest, again when most of its life is over.
 // What it is about to do stands on the disk first, so that the next process goes on where this one was.
 // Upstream: k8s.io/client-go/util/certificate. https://kubernetes.io/docs/tasks/tls/certificate-rotation/
+
 import { createHash, createPublicKey } from 'node:crypto';
 import type { CertificateSigningRequest } from '../../api/certificates/certificatesigningrequest/schema.ts';
 import { CertificateSigningRequestKind } from '../../api/certificates/certificatesigningrequest.ts';
@@ -12,6 +13,7 @@ import { isAlreadyExists } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { pemOfField } from '../../machinery/pem.ts';
 import type { Random } from '../../machinery/random.ts';
+import { keepTrying } from '../keep-trying.ts';
 import { CertificateFiles, type Pair, readPair } from './certificate-files.ts';
 
 export interface CertificateManagerOptions {
@@ -74,38 +76,37 @@ export class CertificateManager {
 
   /** Resolves when there is a certificate. */
   async obtain(signal: AbortSignal): Promise<void> {
-    for (let retryMs = minRetryMs; !this.#current; retryMs = Math.min(2 * retryMs, maxRetryMs)) {
-      try {
-        await this.#renew(signal);
-      } catch (err) {
-        signal.throwIfAborted();
-        this.failures++;
-        this.#deps.log.error({ err, certificate: this.#options.name }, 'no certificate yet; asking again');
-        await this.#deps.clock.sleep(retryMs, signal);
-      }
-    }
+    if (this.#current) return;
+    await keepTrying(() => this.#renew(signal), this.#patience(signal, 'no certificate yet; asking again'));
+  }
+
+  #patience(signal: AbortSignal, complaint: string) {
+    const { clock, log } = this.#deps;
+    const onFailure = (err: unknown) => {
+      this.failures++;
+      log.error({ err, certificate: this.#options.name }, complaint);
+    };
+    return { clock, signal, delayMs: minRetryMs, maxDelayMs: maxRetryMs, onFailure };
   }
 
   /** Renews it whenever that is due, until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log } = this.#deps;
+    const { clock, random } = this.#deps;
     const nextMs = () => (this.#current ? renewalMs(this.#current, random) : 0);
-    let retryMs = minRetryMs;
+    const renewWhenDue = async () => {
+      for (let leftMs = dueMs - clock.now(); leftMs > 0; leftMs = dueMs - clock.now())
+        await clock.sleep(Math.min(leftMs, longestWaitMs), signal);
+      await this.#renew(signal);
+    };
+    const patience = this.#patience(signal, 'the certificate could not be renewed; trying again');
     let dueMs = nextMs();
-    while (!signal.aborted) {
-      try {
-        for (let leftMs = dueMs - clock.now(); leftMs > 0; leftMs = dueMs - clock.now())
-          await clock.sleep(Math.min(leftMs, longestWaitMs), signal);
-        await this.#renew(signal);
+    try {
+      for (;;) {
+        await keepTrying(renewWhenDue, patience);
         dueMs = nextMs();
-        retryMs = minRetryMs;
-      } catch (err) {
-        if (signal.aborted) return;
-        this.failures++;
-        log.error({ err, certificate: this.#options.name }, 'the certificate could not be renewed; trying again');
-        await clock.sleep(retryMs, signal).catch(() => undefined); // aborted: the loop ends by itself
-        retryMs = Math.min(2 * retryMs, maxRetryMs);
       }
+    } catch {
+      // It is time to end.
     }
   }
 

@@ -31,30 +31,21 @@ export interface ServerCertificateOptions {
 
 type Context = Pick<ComponentContext, 'clock' | 'random' | 'log' | 'signal'>;
 
-const organization = 'system:nodes';
-const subjectOf = (nodeName: string) => ({ commonName: `system:node:${nodeName}`, organization });
+/** By what the certificate is for; that of the kubelet's server somebody has to approve. */
+const purposes = {
+  client: { signerName: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'] },
+  server: { signerName: 'kubernetes.io/kubelet-serving', usages: ['digital signature', 'server auth'] },
+};
 
-function clientManager(
-  { certDir: dir, nodeName }: CredentialOptions,
+export function managerOf(
+  purpose: keyof typeof purposes,
+  { certDir: dir, nodeName, names }: { certDir: string; nodeName: string; names?: string[] },
   context: Context,
   more: Pick<CertificateManagerOptions, 'client' | 'initial' | 'onChange'>,
 ): CertificateManager {
-  const signerName = 'kubernetes.io/kube-apiserver-client-kubelet';
-  const usages = ['digital signature', 'client auth'];
-  const subject = subjectOf(nodeName);
-  return new CertificateManager({ name: 'kubelet-client', dir, signerName, usages, subject, ...more }, context);
-}
-
-/** The certificate of the kubelet's server, which somebody has to approve. */
-export function serverManager(
-  { certDir: dir, nodeName, nodeIp }: { certDir: string; nodeName: string; nodeIp: string },
-  context: Context,
-  more: Pick<CertificateManagerOptions, 'client' | 'initial' | 'onChange'>,
-): CertificateManager {
-  const signerName = 'kubernetes.io/kubelet-serving';
-  const usages = ['digital signature', 'server auth'];
-  const subject = { ...subjectOf(nodeName), names: [nodeName, nodeIp] };
-  return new CertificateManager({ name: 'kubelet-server', dir, signerName, usages, subject, ...more }, context);
+  const subject = { commonName: `system:node:${nodeName}`, organization: 'system:nodes', ...(names ? { names } : {}) };
+  const own = { name: `kubelet-${purpose}`, dir, subject, ...purposes[purpose] };
+  return new CertificateManager({ ...own, ...more }, context);
 }
 
 /** How the API server is reached: by the kubeconfig, which is made where it is not there. */
@@ -66,7 +57,10 @@ export async function obtainAccess(options: CredentialOptions, context: Context)
   const client = openClient({ server, ...(ca ? { ca } : {}), ...who }, context);
   try {
     log.info({ server }, 'asking for a certificate with the bootstrap credentials');
-    const manager = clientManager(options, context, { client: () => client, onChange: () => undefined });
+    const manager = managerOf('client', { certDir: options.certDir, nodeName: options.nodeName }, context, {
+      client: () => client,
+      onChange: () => undefined,
+    });
     await manager.obtain(signal);
     mkdirSync(dirname(kubeconfig), { recursive: true });
     await replaceFileDurably(kubeconfig, renderKubeconfig({ server, ca }, manager.path));
@@ -161,7 +155,11 @@ export function rotateClient(
     first ??= openClient(readKubeconfig(bootstrapKubeconfig), context);
     return first;
   };
-  const manager = clientManager(options, context, { client: whoMayAsk, initial, onChange });
+  const manager = managerOf('client', { certDir: options.certDir, nodeName: options.nodeName }, context, {
+    client: whoMayAsk,
+    initial,
+    onChange,
+  });
   // The kubeconfig may hold an older one.
   if (manager.current && manager.current !== initial) client.present(manager.current);
   void manager.run(context.signal);

@@ -1,8 +1,10 @@
 // The kubelet's control groups on version 1 (one hierarchy a controller) and version 2 (one for
 // all). Files are tiny and local, so they are written synchronously. Upstream:
 // pkg/kubelet/cm/cgroup_manager_linux.go.
+
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ifThereSync } from '../../host/if-there.ts';
 import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';
 
 /** Limits in the words of version 1; absent means unchanged. */
@@ -14,52 +16,57 @@ export interface CgroupLimits {
   pids?: number;
 }
 
-export interface CgroupTree {
-  readonly version: 1 | 2;
-  /** Makes the group if need be and sets its limits. */
-  apply(path: string, limits: CgroupLimits): void;
-  /** Removes the group and empty groups below it. False while something still runs in it. */
-  remove(path: string): boolean;
-  /** Names of the groups directly below. */
-  children(path: string): string[];
-  read(controller: string, path: string, file: string): string | undefined;
-}
+export type CgroupTree = ReturnType<typeof openCgroupTree>;
 
 const mountPoint = '/sys/fs/cgroup';
 const v2Controllers = ['cpu', 'cpuset', 'memory', 'pids', 'hugetlb'];
 const periodUs = 100_000;
 
+type Write = [controller: string, file: string, value: string | number | undefined];
+
+/** The files of limits, by version. */
+const writesOf: Record<1 | 2, (limits: CgroupLimits) => Write[]> = {
+  1: ({ cpuShares, cpuQuotaUs, memoryBytes, pids }) => [
+    ['cpu', 'cpu.shares', cpuShares],
+    ['cpu', 'cpu.cfs_period_us', cpuQuotaUs && periodUs],
+    ['cpu', 'cpu.cfs_quota_us', cpuQuotaUs],
+    ['memory', 'memory.limit_in_bytes', memoryBytes],
+    ['pids', 'pids.max', pids],
+  ],
+  2: ({ cpuShares, cpuQuotaUs, memoryBytes, pids }) => [
+    ['', 'cpu.weight', cpuShares && cpuWeightOfShares(cpuShares)],
+    ['', 'cpu.max', cpuQuotaUs && `${cpuQuotaUs < 0 ? 'max' : cpuQuotaUs} ${periodUs}`],
+    ['', 'memory.max', memoryBytes],
+    ['', 'pids.max', pids],
+  ],
+};
+
 /** Finds the hierarchies; `root` is the group below which all of ours lie. */
-export function openCgroupTree(root: string, mountRoot = mountPoint): CgroupTree {
-  const version = existsSync(join(mountRoot, 'cgroup.controllers')) ? 2 : 1;
+export function openCgroupTree(root: string, mountRoot = mountPoint) {
+  const version: 1 | 2 = existsSync(join(mountRoot, 'cgroup.controllers')) ? 2 : 1;
   const controllers = version === 2 ? [''] : listControllers(mountRoot);
-  const dirOf = (controller: string, path: string) => join(mountRoot, controller, root, path);
+  const dirOf = (controller: string, path: string) => join(mountRoot, version === 2 ? '' : controller, root, path);
   return {
     version,
-    apply(path, limits) {
+    /** Makes the group if need be and sets its limits. */
+    apply(path: string, limits: CgroupLimits): void {
       for (const controller of controllers) ensureGroup(dirOf(controller, ''), dirOf(controller, path), version);
-      const write = (controller: string, file: string, value: string) => {
-        if (version === 2 || controllers.includes(controller)) {
-          writeFileSync(join(dirOf(version === 2 ? '' : controller, path), file), value);
-        }
-      };
-      if (version === 2) writeV2(limits, (file, value) => write('', file, value));
-      else writeV1(limits, write);
+      for (const [controller, file, value] of writesOf[version](limits)) {
+        if (value === undefined || !controllers.includes(controller)) continue;
+        writeFileSync(join(dirOf(controller, path), file), String(value));
+      }
     },
-    remove(path) {
-      return controllers.map((controller) => removeGroup(dirOf(controller, path))).every(Boolean);
+    /** Removes the group and empty groups below it. False while something still runs in it. */
+    remove: (path: string): boolean =>
+      controllers.map((controller) => removeGroup(dirOf(controller, path))).every(Boolean),
+    /** Names of the groups directly below. */
+    children(path: string): string[] {
+      const entries = ifThereSync(() => readdirSync(dirOf('cpu', path), { withFileTypes: true })) ?? [];
+      return entries.filter((e) => e.isDirectory()).map((e) => e.name);
     },
-    children(path) {
-      const dir = dirOf(version === 2 ? '' : 'cpu', path);
-      return existsSync(dir)
-        ? readdirSync(dir, { withFileTypes: true })
-            .filter((e) => e.isDirectory())
-            .map((e) => e.name)
-        : [];
-    },
-    read(controller, path, file) {
+    read(controller: string, path: string, file: string): string | undefined {
       try {
-        return readFileSync(join(dirOf(version === 2 ? '' : controller, path), file), 'utf8').trim();
+        return readFileSync(join(dirOf(controller, path), file), 'utf8').trim();
       } catch {
         return undefined; // the controller is not there, or the root group lacks the file
       }
@@ -91,28 +98,6 @@ function enableControllers(dir: string): void {
   const available = readFileSync(join(dir, 'cgroup.controllers'), 'utf8').trim().split(' ');
   const wanted = v2Controllers.filter((c) => available.includes(c));
   if (wanted.length > 0) writeFileSync(join(dir, 'cgroup.subtree_control'), wanted.map((c) => `+${c}`).join(' '));
-}
-
-type Write = (controller: string, file: string, value: string) => void;
-
-function writeV1({ cpuShares, cpuQuotaUs, memoryBytes, pids }: CgroupLimits, write: Write): void {
-  if (cpuShares !== undefined) write('cpu', 'cpu.shares', String(cpuShares));
-  if (cpuQuotaUs !== undefined) {
-    write('cpu', 'cpu.cfs_period_us', String(periodUs));
-    write('cpu', 'cpu.cfs_quota_us', String(cpuQuotaUs));
-  }
-  if (memoryBytes !== undefined) write('memory', 'memory.limit_in_bytes', String(memoryBytes));
-  if (pids !== undefined) write('pids', 'pids.max', String(pids));
-}
-
-function writeV2(
-  { cpuShares, cpuQuotaUs, memoryBytes, pids }: CgroupLimits,
-  write: (file: string, value: string) => void,
-): void {
-  if (cpuShares !== undefined) write('cpu.weight', String(cpuWeightOfShares(cpuShares)));
-  if (cpuQuotaUs !== undefined) write('cpu.max', `${cpuQuotaUs < 0 ? 'max' : cpuQuotaUs} ${periodUs}`);
-  if (memoryBytes !== undefined) write('memory.max', String(memoryBytes));
-  if (pids !== undefined) write('pids.max', String(pids));
 }
 
 function removeGroup(dir: string): boolean {

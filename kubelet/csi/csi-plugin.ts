@@ -42,14 +42,7 @@ export interface CsiPluginDeps {
 const republishMs = 60_000;
 
 /** What of a pod's or persistent volume's source is needed here. */
-interface Source {
-  driver: string;
-  handle: string;
-  fsType: string | undefined;
-  attributes: Record<string, string>;
-}
-
-function sourceOf({ pod, volume, pv }: VolumeContext): Source {
+function sourceOf({ pod, volume, pv }: VolumeContext) {
   const csi = pv?.spec.csi;
   if (csi) {
     return { driver: csi.driver, handle: csi.volumeHandle, fsType: csi.fsType, attributes: csi.volumeAttributes ?? {} };
@@ -139,7 +132,7 @@ async function waitForAttachment(deps: CsiPluginDeps, data: VolumeData): Promise
 
 interface WishInput {
   context: VolumeContext;
-  source: Source;
+  source: ReturnType<typeof sourceOf>;
   driver: CsiDriver;
   data: VolumeData;
   object: CSIDriver | undefined;

@@ -3,7 +3,6 @@
 import type { NodeGetInfoResponse } from '../../proto/csi.gen.ts';
 import { type CsiClient, connectCsi } from '../../proto/csi-client.ts';
 import type { CsiNode } from './csi-node.ts';
-import type { PluginHandler } from './plugin-watcher.ts';
 
 export interface CsiDriver {
   name: string;
@@ -16,7 +15,7 @@ export interface CsiDriver {
 /** The text is upstream's. */
 const unknownText = (name: string) => `driver name ${name} not found in the list of registered CSI drivers`;
 
-export class CsiDrivers implements PluginHandler {
+export class CsiDrivers {
   readonly #node: CsiNode;
   readonly #connect: (socket: string) => CsiClient;
   readonly #drivers = new Map<string, CsiDriver>();

@@ -1,11 +1,11 @@
 // The node's part of making a volume larger: where the persistent volume is larger than its claim
 // knows, the driver grows the file system, and the claim is told how far that is. Upstream:
 // node_expander.go in pkg/volume/util/operationexecutor; KEP-1790.
+
 import { status as RpcStatus } from '@grpc/grpc-js';
 import { resizeConditions } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
-import { type EventRecorder, targetOf } from '../../client/events.ts';
-import type { KubeClient } from '../../client/rest.ts';
+import { targetOf } from '../../client/events.ts';
 import { compareQuantities, quantityValue } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
@@ -13,18 +13,11 @@ import { eventTarget } from '../pods/pod-text.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
 import type { VolumeContext } from '../volumes/plugin.ts';
 import { accessModeOf, capabilityOf } from './access-modes.ts';
-import type { CsiVolumes } from './csi-volumes.ts';
+import type { CsiPluginDeps } from './csi-plugin.ts';
 import type { CsiDriver } from './drivers.ts';
 import { isFinal, isInfeasible } from './rpc-outcome.ts';
 import { readSecret } from './secret-data.ts';
 import type { VolumeData } from './volume-data.ts';
-
-interface ExpansionDeps {
-  client: KubeClient;
-  volumes: CsiVolumes;
-  events: EventRecorder;
-  nodeName: string;
-}
 
 interface Expansion {
   context: VolumeContext;
@@ -35,7 +28,7 @@ interface Expansion {
 
 /** Throws with a text for an event. What the driver cannot do while the volume is in use keeps nobody from it. */
 export async function expandOnNode(
-  { client, volumes, events, nodeName }: ExpansionDeps,
+  { client, volumes, events, nodeName }: Pick<CsiPluginDeps, 'client' | 'volumes' | 'events' | 'nodeName'>,
   { context, driver, data, path }: Expansion,
 ): Promise<void> {
   const { pv, claim } = context;

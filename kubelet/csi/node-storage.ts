@@ -1,5 +1,6 @@
 // Storage drivers on this node, put together: how they are found, what they are used for, and what
 // the node's status says of it.
+
 import { join } from 'node:path';
 import { type CSIDriver, CSIDriverKind } from '../../api/storage/csidriver.ts';
 import type { EventRecorder } from '../../client/events.ts';
@@ -10,6 +11,7 @@ import type { Mounts } from '../../host/mounts.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
+import { keepTrying } from '../keep-trying.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { VolumePlugin } from '../volumes/plugin.ts';
 import { CsiNode } from './csi-node.ts';
@@ -47,11 +49,10 @@ export class NodeStorage {
   #isSynced = false;
 
   constructor(deps: NodeStorageDeps) {
-    const { client, events, nodeName, rootDir, mounts, tokens, clock, log } = deps;
     this.#deps = deps;
-    this.#node = new CsiNode(client, nodeName);
+    this.#node = new CsiNode(deps.client, deps.nodeName);
     this.drivers = new CsiDrivers(this.#node);
-    this.#limits = new VolumeLimits({ node: this.#node, drivers: this.drivers, clock, log });
+    this.#limits = new VolumeLimits({ ...deps, node: this.#node, drivers: this.drivers });
     this.#objects = deps.factory.informer(CSIDriverKind);
     this.#objects.onChange((object, old) => {
       const { metadata } = (object ?? old)!;
@@ -60,14 +61,11 @@ export class NodeStorage {
     void this.#objects.synced().then(() => {
       this.#isSynced = true;
     });
-    this.#volumes = new CsiVolumes({ rootDir, drivers: this.drivers, mounts, log, onUse: () => this.#onUse() });
+    this.#volumes = new CsiVolumes({ ...deps, drivers: this.drivers, onUse: () => this.#onUse() });
     this.plugin = createCsiPlugin({
-      client,
-      events,
-      nodeName,
+      ...deps,
       drivers: this.drivers,
       volumes: this.#volumes,
-      tokens,
       driverObject: (name) => this.#objects.lister.get(name),
       reportUse: () => this.#report(),
     });
@@ -86,22 +84,11 @@ export class NodeStorage {
   /** Takes drivers on, once the node is registered. */
   async start(signal: AbortSignal): Promise<void> {
     const { rootDir, clock, log } = this.#deps;
-    void this.#createNode(signal);
+    const onFailure = (err: unknown) => log.warn({ err }, 'the CSINode could not be made; trying again');
+    // Ends with the signal, or when it is done.
+    keepTrying(() => this.#node.create(), { clock, signal, delayMs: retryMs, onFailure }).catch(() => undefined);
     const dir = NodeStorage.registryDirOf(rootDir);
-    await new PluginWatcher({ dir, handlers: { CSIPlugin: this.drivers }, clock, log }).start(signal);
-  }
-
-  async #createNode(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps;
-    while (!signal.aborted) {
-      try {
-        await this.#node.create();
-        return;
-      } catch (err) {
-        log.warn({ err }, 'the CSINode could not be made; trying again');
-        await clock.sleep(retryMs, signal).catch(() => undefined); // aborted: the loop ends by itself
-      }
-    }
+    await new PluginWatcher({ dir, drivers: this.drivers, clock, log }).start(signal);
   }
 
   /** Names of the volumes that must not be detached, as node.status.volumesInUse has them; undefined at first. */

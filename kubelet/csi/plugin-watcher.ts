@@ -1,23 +1,19 @@
 // Finds plugins by their sockets in a folder, asks each who it is, and has it taken on or dropped.
 // A socket that was replaced is a plugin that has started anew. Upstream: pkg/kubelet/pluginmanager.
+
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../machinery/clock.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { watchFolder } from '../../machinery/watch-folder.ts';
 import { connectRegistration } from '../../proto/csi-client.ts';
+import { WakeLoop } from '../pods/wake-loop.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
-
-/** What takes plugins of one type on. */
-export interface PluginHandler {
-  register(name: string, socket: string, versions: readonly string[]): Promise<void>;
-  unregister(name: string): Promise<void>;
-}
+import type { CsiDrivers } from './drivers.ts';
 
 export interface PluginWatcherDeps {
   dir: string;
-  /** By the type that plugins name. */
-  handlers: Readonly<Record<string, PluginHandler>>;
+  drivers: Pick<CsiDrivers, 'register' | 'unregister'>;
   clock: Clock;
   log: Logger;
 }
@@ -25,80 +21,58 @@ export interface PluginWatcherDeps {
 interface Known {
   /** Tells a socket from the next one at its place. */
   stamp: string;
-  plugin?: { type: string; name: string };
+  name: string;
 }
-
-const firstRetryMs = 500;
-const maxRetryMs = 30_000;
 
 export class PluginWatcher {
   readonly #deps: PluginWatcherDeps;
   readonly #known = new Map<string, Known>();
-  #isBusy = false;
-  #isStale = false;
-  #failures = 0;
+  readonly #loop: WakeLoop;
 
   constructor(deps: PluginWatcherDeps) {
     this.#deps = deps;
+    this.#loop = new WakeLoop({
+      clock: deps.clock,
+      run: () => this.#scan(),
+      onFailure: (err, delayMs) => deps.log.warn({ err, delayMs }, 'not every plugin is taken on; trying again'),
+    });
   }
 
   /** Resolves when the folder is watched; plugins are taken on beside it. */
   async start(signal: AbortSignal): Promise<void> {
     const { dir } = this.#deps;
     await mkdir(dir, { recursive: true, mode: 0o750 });
-    const watcher = watchFolder(dir, () => this.#wake(signal), { persistent: false });
+    const watcher = watchFolder(dir, () => this.#loop.wake(), { persistent: false });
     watcher.on('error', (err) => this.#deps.log.warn({ err }, 'the folder of plugins is watched no longer'));
-    signal.addEventListener('abort', () => watcher.close());
-    this.#wake(signal);
+    signal.addEventListener('abort', () => {
+      watcher.close();
+      this.#loop.stop();
+    });
+    this.#loop.wake();
   }
 
-  #wake(signal: AbortSignal): void {
-    this.#isStale = true;
-    if (!this.#isBusy) void this.#work(signal);
-  }
-
-  async #work(signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#deps;
-    this.#isBusy = true;
-    while (this.#isStale && !signal.aborted) {
-      this.#isStale = false;
-      const isDone = await this.#scan().catch((err) => {
-        log.warn({ err }, 'the folder of plugins could not be read');
-        return false;
-      });
-      if (isDone) {
-        this.#failures = 0;
-        continue;
-      }
-      const delayMs = Math.min(maxRetryMs, firstRetryMs * 2 ** this.#failures++);
-      clock.after(delayMs, () => this.#wake(signal));
-    }
-    this.#isBusy = false;
-  }
-
-  /** False when a plugin has to be tried again. */
-  async #scan(): Promise<boolean> {
+  /** Throws when a plugin has to be tried again. */
+  async #scan(): Promise<void> {
     const sockets = await this.#list();
-    let isDone = true;
-    for (const [socket, { plugin }] of this.#known) {
+    for (const [socket, { name }] of this.#known) {
       if (sockets.has(socket)) continue;
-      if (plugin) await this.#deps.handlers[plugin.type]?.unregister(plugin.name);
+      await this.#deps.drivers.unregister(name);
       this.#known.delete(socket);
     }
+    let failure: Error | undefined;
     for (const [socket, stamp] of sockets) {
-      if (this.#known.get(socket)?.stamp === stamp) continue;
+      const known = this.#known.get(socket);
+      if (known?.stamp === stamp) continue;
       try {
-        const plugin = await this.#take(socket);
-        this.#known.set(socket, { stamp, plugin });
+        const name = await this.#take(socket);
+        this.#known.set(socket, { stamp, name });
+        // Another one stood there.
+        if (known && known.name !== name) await this.#deps.drivers.unregister(known.name);
       } catch (err) {
-        isDone = false;
-        this.#deps.log.info(
-          { socket, reason: describeRpcError(err) },
-          'a plugin could not be registered; trying again',
-        );
+        failure = new Error(`${socket}: ${describeRpcError(err)}`, { cause: err });
       }
     }
-    return isDone;
+    if (failure) throw failure;
   }
 
   async #list(): Promise<Map<string, string>> {
@@ -112,21 +86,24 @@ export class PluginWatcher {
     return found;
   }
 
-  async #take(socket: string): Promise<{ type: string; name: string }> {
+  /** Answers the driver's name. */
+  async #take(socket: string): Promise<string> {
     const registration = connectRegistration(socket);
     try {
       const { type, name, endpoint, supported_versions } = await registration.GetInfo({});
-      const handler = this.#deps.handlers[type];
       try {
-        if (!handler) throw new Error(`plugins of type ${JSON.stringify(type)} are not supported by this kubelet`);
-        await handler.register(name, endpoint || socket, supported_versions);
+        if (type !== 'CSIPlugin')
+          throw new Error(`plugins of type ${JSON.stringify(type)} are not supported by this kubelet`);
+        await this.#deps.drivers.register(name, endpoint || socket, supported_versions);
       } catch (err) {
         await registration.NotifyRegistrationStatus({ plugin_registered: false, error: describeRpcError(err) });
         throw err;
       }
+      // Dropped with its socket, also when it cannot be told.
+      this.#known.set(socket, { stamp: '', name });
       await registration.NotifyRegistrationStatus({ plugin_registered: true });
       this.#deps.log.info({ type, name }, 'plugin registered');
-      return { type, name };
+      return name;
     } finally {
       registration.close();
     }

@@ -1,6 +1,6 @@
 // Drivers that make themselves known through real sockets, and what the API says of them then.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -21,12 +21,12 @@ import { PluginWatcher } from './plugin-watcher.ts';
 const translate = (_rpc: string, err: unknown) => ({ code: status.INTERNAL, details: (err as Error).message });
 
 /** A driver in its own sockets; `told` yields what the kubelet says to it, one by one. */
-async function serve(dir: string, fake: FakeCsiNode, more: { type?: string; versions?: string[] } = {}) {
+async function serve(dir: string, fake: FakeCsiNode, more: { type?: string; versions?: string[]; file?: string } = {}) {
   const heard: RegistrationStatus[] = [];
   let wake: () => void = () => undefined;
   const server = new Server();
-  const socket = join(dir, 'registry', `${fake.name}.sock`);
-  const { type = 'CSIPlugin', versions = ['1.0.0'] } = more;
+  const { type = 'CSIPlugin', versions = ['1.0.0'], file = fake.name } = more;
+  const socket = join(dir, 'registry', `${file}.sock`);
   addUnaryService<NodeMethods>(server, nodeService, { handlers: fake.handlers, translate });
   addUnaryService<RegistrationMethods>(server, registrationService, {
     handlers: {
@@ -40,7 +40,10 @@ async function serve(dir: string, fake: FakeCsiNode, more: { type?: string; vers
     translate,
   });
   mkdirSync(join(dir, 'registry'), { recursive: true });
-  await listenOnSocket(server, socket);
+  // Put into place at once: one that was there is never gone.
+  const next = join(dir, 'registry', `.${fake.name}`);
+  await listenOnSocket(server, next);
+  renameSync(next, socket);
   return {
     async told(): Promise<RegistrationStatus> {
       while (heard.length === 0) {
@@ -50,6 +53,7 @@ async function serve(dir: string, fake: FakeCsiNode, more: { type?: string; vers
       }
       return heard.shift()!;
     },
+    die: () => server.forceShutdown(),
     stop() {
       server.forceShutdown();
       rmSync(socket, { force: true });
@@ -66,7 +70,7 @@ async function setUp(t: TestContext) {
   const drivers = new CsiDrivers(csiNode);
   const watcher = new PluginWatcher({
     dir: join(dir, 'registry'),
-    handlers: { CSIPlugin: drivers },
+    drivers,
     clock: realClock,
     log: silentLogger,
   });
@@ -129,6 +133,27 @@ test('a driver is taken on, told of in the API, and dropped with its socket', as
   const ids = JSON.parse((await node()).metadata.annotations['csi.volume.kubernetes.io/nodeid']);
   assert.deepEqual(Object.keys(ids), ['b.example', 'c.example']);
   for (const one of [second, marker]) one.stop();
+});
+
+test('a driver is dropped when another one has its socket', async (t) => {
+  const { dir, csiNode, drivers, start, csiDrivers } = await setUp(t);
+  await csiNode.create();
+  const first = await serve(dir, new FakeCsiNode('a.example'));
+  t.after(() => first.die());
+  await start();
+  await first.told();
+  first.die();
+  const second = await serve(dir, new FakeCsiNode('b.example'), { file: 'a.example' });
+  t.after(() => second.die());
+  await second.told();
+  const marker = await serve(dir, new FakeCsiNode('c.example'));
+  t.after(() => marker.die());
+  await marker.told();
+  assert.deepEqual(
+    (await csiDrivers()).map((d: any) => d.name),
+    ['b.example', 'c.example'],
+  );
+  assert.equal(drivers.find('a.example'), undefined);
 });
 
 const refusals: [string, { type?: string; versions?: string[] }, RegExp][] = [

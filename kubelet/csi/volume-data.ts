@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nextOf, replaceFileDurably } from '../../host/atomic-file.ts';
 import { ifThere } from '../../host/if-there.ts';
+import { removePlace } from '../../host/remove-tree.ts';
 
 export interface VolumeData {
   driverName: string;
@@ -53,7 +54,7 @@ export const targetOf = (dir: string, { volumeMode }: Pick<VolumeData, 'volumeMo
 
 /** Removes the file, what the volume was shown at, and the folder of both. Never what is in a volume. */
 export async function removeVolumeFolder(dir: string, target: string): Promise<void> {
-  await ifThere(rmdir(target).catch((err) => (err.code === 'ENOTDIR' ? rm(target) : Promise.reject(err))));
+  await removePlace(target);
   const file = join(dir, fileName);
   for (const path of [file, nextOf(file)]) await rm(path, { force: true });
   await ifThere(rmdir(dir));

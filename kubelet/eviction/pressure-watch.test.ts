@@ -22,7 +22,7 @@ function world(names: readonly string[], evictionHard: Record<string, string>, s
       isActive: true,
       isTakingResources: true,
       runtime: { state: name === 'pending' ? joinSandboxes([]) : running },
-      volumePath: () => undefined,
+      volumes: { ready: new Map() },
       evict: (_message: string, { graceSeconds }: { graceSeconds: number }) => {
         did.push(`evict ${name} ${graceSeconds}`);
         worker.isActive = false;

@@ -158,7 +158,7 @@ export class PressureWatch {
       containers.push({ name, memory, 'ephemeral-storage': bytes });
     }
     for (const { name } of diskVolumesOf(worker.pod)) {
-      const path = worker.volumePath(name);
+      const path = worker.volumes.ready.get(name)?.path;
       if (path) add(await measureFolder(path));
     }
     return { ...use, 'ephemeral-storage': total.bytes, inodes: total.inodes, containers };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { PodSpec } from '../../api/core/pod/pod-spec.ts';
-import { sizeOfFolder } from '../../host/folder-size.ts';
+import { measureFolder } from '../../host/folder-size.ts';
 import { judgeStorage } from './storage-limits.ts';
 
 const mib = 1 << 20;
@@ -68,19 +68,19 @@ describe('judgeStorage()', () => {
   }
 });
 
-test('sizeOfFolder() counts blocks once, whatever the names, and follows no link', async (t) => {
+test('measureFolder() counts blocks once, whatever the names, and follows no link', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-size-'));
   t.after(() => rmSync(dir, { recursive: true }));
   const inner = join(dir, 'inner');
   mkdirSync(inner);
   symlinkSync('/usr', join(dir, 'link'));
-  const empty = await sizeOfFolder(dir);
+  const empty = (await measureFolder(dir)).bytes;
   const odd = Buffer.concat([Buffer.from(`${inner}/`), Buffer.from([0xff])]);
   writeFileSync(odd, Buffer.alloc(mib, 1));
   linkSync(odd, join(dir, 'again'));
-  const grown = (await sizeOfFolder(dir)) - empty;
+  const grown = (await measureFolder(dir)).bytes - empty;
   assert.ok(grown >= mib && grown < 1.5 * mib, `${grown}`);
   writeFileSync(join(dir, 'more'), Buffer.alloc(4 * mib, 1));
-  assert.ok((await sizeOfFolder(dir, mib / 2)) > mib / 2, 'more than enough is enough');
-  assert.equal(await sizeOfFolder(join(dir, 'none')), 0);
+  assert.ok((await measureFolder(dir, mib / 2)).bytes > mib / 2, 'more than enough is enough');
+  assert.deepEqual(await measureFolder(join(dir, 'none')), { bytes: 0, inodes: 0 });
 });

@@ -3,7 +3,7 @@
 // takes long, less often.
 import { join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
-import { sizeOfFolder } from '../../host/folder-size.ts';
+import { measureFolder } from '../../host/folder-size.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
@@ -58,10 +58,10 @@ async function measure(deps: StorageWatchDeps, worker: PodWorker): Promise<Stora
   const isWhole = limitOfPod(pod) !== undefined;
   const volumes = new Map<string, number>();
   for (const volume of diskVolumesOf(pod)) {
-    const path = worker.volumePath(volume.name);
+    const path = worker.volumes.ready.get(volume.name)?.path;
     const limit = limitOfVolume(volume);
     if (path && (isWhole || limit > 0))
-      volumes.set(volume.name, await sizeOfFolder(path, limit > 0 ? limit : undefined));
+      volumes.set(volume.name, (await measureFolder(path, limit > 0 ? limit : undefined)).bytes);
   }
   return { volumes, containers: isWhole ? await measureContainers(deps, pod, worker.sandboxId) : new Map() };
 }
@@ -73,7 +73,7 @@ async function measureContainers(
 ): Promise<Map<string, number>> {
   const out = new Map<string, number>();
   for (const { name } of allContainersOf(pod))
-    out.set(name, await sizeOfFolder(join(podLogDir(podLogsDir, pod), name)));
+    out.set(name, (await measureFolder(join(podLogDir(podLogsDir, pod), name))).bytes);
   if (sandboxId === undefined) return out;
   const { stats } = await cri.runtime.PodSandboxStats({ pod_sandbox_id: sandboxId });
   for (const { attributes, writable_layer } of stats?.linux?.containers ?? []) {

@@ -28,30 +28,22 @@ export interface Threshold {
   minReclaim?: Amount;
 }
 
-/** As in upstream's KubeletConfiguration. */
-export interface EvictionSettings {
-  evictionHard: Record<string, string>;
-  evictionSoft: Record<string, string>;
-  evictionSoftGracePeriod: Record<string, string>;
-  evictionMinimumReclaim: Record<string, string>;
-  evictionPressureTransitionPeriod: string;
-  evictionMaxPodGracePeriod: number;
-}
-
-export const defaultEviction: EvictionSettings = {
+/** As in upstream's KubeletConfiguration: amounts and times by signal. */
+export const defaultEviction = {
   evictionHard: {
     'memory.available': '100Mi',
     'nodefs.available': '10%',
     'nodefs.inodesFree': '5%',
     'imagefs.available': '15%',
     'imagefs.inodesFree': '5%',
-  },
-  evictionSoft: {},
-  evictionSoftGracePeriod: {},
-  evictionMinimumReclaim: {},
+  } as Record<string, string>,
+  evictionSoft: {} as Record<string, string>,
+  evictionSoftGracePeriod: {} as Record<string, string>,
+  evictionMinimumReclaim: {} as Record<string, string>,
   evictionPressureTransitionPeriod: '5m0s',
   evictionMaxPodGracePeriod: 0,
 };
+export type EvictionSettings = typeof defaultEviction;
 
 /** Throws an Error that says what is wrong. */
 export function parseThresholds(settings: EvictionSettings): Threshold[] {

@@ -162,13 +162,9 @@ function contentOf(
 }
 
 function describeVolume(deps: ControllerDeps, { id, bytes, source }: VolumeRecord): Init<Volume> {
-  const content_source = !source
-    ? null
-    : source.kind === 'volume'
-      ? { volume: { volume_id: source.id } }
-      : { snapshot: { snapshot_id: source.id } };
+  const content = source && { [source.kind]: { [`${source.kind}_id`]: source.id } };
   const shared = { volume_id: id, capacity_bytes: String(bytes), accessible_topology: [{ segments: placeOf(deps) }] };
-  return content_source ? { ...shared, content_source } : shared;
+  return content ? { ...shared, content_source: content } : shared;
 }
 
 function snapshotHandlers({ store, clock }: ControllerDeps, lock: KeyedLock): UnaryHandlers<ControllerMethods> {

@@ -13,7 +13,7 @@ import { silentLogger } from '../../machinery/log.ts';
 import type { VolumeCapability } from '../../proto/csi.gen.ts';
 import { type CsiClient, connectCsi } from '../../proto/csi-client.ts';
 import type { Init } from '../../proto/message.ts';
-import { type RunningDriver, startDriver } from './driver.ts';
+import { startDriver } from './driver.ts';
 
 const skip = process.getuid?.() !== 0 && 'needs root';
 const gib = 1 << 30;
@@ -25,7 +25,7 @@ const node = 'topology.hostpath.csi.k8ts.io/node';
 describe('the storage driver', () => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-driver-'));
   const mounts = openMounts();
-  let driver: RunningDriver;
+  let driver: Awaited<ReturnType<typeof startDriver>>;
   let csi: CsiClient;
 
   const start = async () => {

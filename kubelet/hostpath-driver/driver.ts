@@ -28,14 +28,7 @@ export interface DriverOptions {
   log: Logger;
 }
 
-export interface RunningDriver {
-  socket: string;
-  /** Resolves when a kubelet has taken it; one that refuses asks again. */
-  registered: Promise<void>;
-  stop(): void;
-}
-
-export async function startDriver(options: DriverOptions): Promise<RunningDriver> {
+export async function startDriver(options: DriverOptions) {
   const { dir, nodeName, version, mounts, clock, log } = options;
   const store = new VolumeStore(dir, { mounts, log });
   await store.clear();
@@ -72,6 +65,7 @@ export async function startDriver(options: DriverOptions): Promise<RunningDriver
   await listenOnSocket(registration, join(options.registryDir, `${driverName}-reg.sock`));
   return {
     socket,
+    /** Resolves when a kubelet has taken it; one that refuses asks again. */
     registered,
     stop() {
       for (const one of [server, registration]) one.forceShutdown();

@@ -1,10 +1,11 @@
 // Registry credentials from imagePullSecrets: the .dockerconfigjson form and its older sibling.
 // https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/
+
 import { createHash } from 'node:crypto';
 import type { Secret } from '../../api/core/secret.ts';
+import { fullNameOf, registryOf } from '../../machinery/image-reference.ts';
 import type { AuthConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
-import { fullNameOf, registryOf } from './image-name.ts';
 import type { PullSecret } from './pull-records.ts';
 
 interface DockerEntry {

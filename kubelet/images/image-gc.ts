@@ -11,23 +11,17 @@ import type { PullRecords } from './pull-records.ts';
 const imageGcPeriodMs = 5 * 60_000;
 
 /** As in upstream's KubeletConfiguration. */
-export interface ImageGcSettings {
+export const defaultImageGc = {
   /** From this use of the disk on images are removed; never, where it is 100. */
-  imageGCHighThresholdPercent: number;
-  /** Until no more than this is in use. */
-  imageGCLowThresholdPercent: number;
-  /** An image that was just pulled is about to be used. */
-  imageMinimumGCAge: string;
-  /** An image that nobody has used for so long goes however much room there is; 0s for never. */
-  imageMaximumGCAge: string;
-}
-
-export const defaultImageGc: ImageGcSettings = {
   imageGCHighThresholdPercent: 85,
+  /** Until no more than this is in use. */
   imageGCLowThresholdPercent: 80,
+  /** An image that was just pulled is about to be used. */
   imageMinimumGCAge: '2m0s',
+  /** An image that nobody has used for so long goes however much room there is; 0s for never. */
   imageMaximumGCAge: '0s',
 };
+export type ImageGcSettings = typeof defaultImageGc;
 
 /** Throws an Error that says what is wrong. */
 export function checkImageGc(settings: ImageGcSettings): void {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Secret } from '../../api/core/secret.ts';
+import { applyDefaultTag } from '../../machinery/image-reference.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import { findCredentials } from './credentials.ts';
 import { chooseImages } from './image-gc.ts';
-import { applyDefaultTag } from './image-name.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 const good: [string, string][] = [
@@ -24,7 +24,7 @@ const bad: [string, string][] = [
 describe('applyDefaultTag', () => {
   for (const [name, want] of good) test(name, () => assert.equal(applyDefaultTag(name), want));
   for (const [name, why] of bad) {
-    const message = `Failed to apply default image tag "${name}": couldn't parse image name "${name}": ${why}`;
+    const message = `couldn't parse image name "${name}": ${why}`;
     test(name, () => assert.throws(() => applyDefaultTag(name), { message }));
   }
 });

@@ -7,6 +7,7 @@ import type { Secret } from '../../api/core/secret.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { formatGoDuration } from '../../machinery/duration.ts';
+import { applyDefaultTag } from '../../machinery/image-reference.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
@@ -14,7 +15,6 @@ import { BackOff } from '../pods/back-off.ts';
 import { eventTarget, uidOf } from '../pods/pod-text.ts';
 import { StartError } from '../pods/start-error.ts';
 import { type Credentials, findCredentials } from './credentials.ts';
-import { applyDefaultTag } from './image-name.ts';
 import type { PullRecords } from './pull-records.ts';
 
 export interface ImagePullerDeps {
@@ -24,12 +24,6 @@ export interface ImagePullerDeps {
   records: PullRecords;
   /** Undefined for a secret that does not exist. */
   secret(pod: Pod, name: string): Promise<Secret | undefined>;
-}
-
-export interface FoundImage {
-  image: Image;
-  /** The name with its tag. */
-  name: string;
 }
 
 export class ImagePuller {
@@ -44,7 +38,7 @@ export class ImagePuller {
   }
 
   /** The image of a container, pulled if need be. Throws StartError. */
-  async ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<FoundImage> {
+  async ensure(pod: Pod, container: Container, signal: AbortSignal): Promise<Image> {
     const { events, records } = this.#deps;
     const asked = container.image ?? '';
     const tell = (type: 'Normal' | 'Warning', reason: string, message: string) =>
@@ -55,14 +49,14 @@ export class ImagePuller {
     const secrets = async () => (await this.#credentials(pod, name)).map(({ secret }) => secret);
     if (present && (await records.mayUse(name, present.id, secrets))) {
       tell('Normal', 'Pulled', `Container image "${asked}" already present on machine and can be accessed by the pod`);
-      return { image: present, name };
+      return present;
     }
     if (policy === 'Never') {
       const message = `Container image "${asked}" is not present with pull policy of Never`;
       tell('Warning', 'ErrImageNeverPull', message);
       throw new StartError('ErrImageNeverPull', message);
     }
-    return { image: await this.#pull(pod, container, { name, signal, tell }), name };
+    return this.#pull(pod, container, { name, signal, tell });
   }
 
   /** How long the images of a pod were pulled. */
@@ -81,7 +75,7 @@ export class ImagePuller {
     try {
       return applyDefaultTag(asked);
     } catch (err) {
-      const { message } = err as Error;
+      const message = `Failed to apply default image tag "${asked}": ${(err as Error).message}`;
       tell('Warning', 'InspectFailed', message);
       throw new StartError('InvalidImageName', message);
     }

@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { fullNameOf } from '../../machinery/image-reference.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
-import { fullNameOf } from './image-name.ts';
 import { checkVerification, PullRecords, type PullSecret } from './pull-records.ts';
 
 const secret = (name: string, credentialHash: string): PullSecret => ({

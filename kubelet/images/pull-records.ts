@@ -2,14 +2,15 @@
 // credentials, and one of every pull under way keeps what a killed kubelet pulled from passing for the node's own.
 // Upstream: pkg/kubelet/images/pullmanager (KEP-2535), whose folders and forms these are.
 // https://kubernetes.io/docs/concepts/containers/images/#ensureimagepullcredentialverification
+
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../../host/atomic-file.ts';
 import type { Clock } from '../../machinery/clock.ts';
+import { fullNameOf } from '../../machinery/image-reference.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
-import { fullNameOf } from './image-name.ts';
 
 /** As in upstream's KubeletConfiguration. */
 export interface PullVerification {

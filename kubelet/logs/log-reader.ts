@@ -1,8 +1,7 @@
 // Reads a container's log: from where the request says, line by line, and on as it grows when
 // followed. Waiting is inotify on the log's folder, so rotation is seen too. Upstream:
 // pkg/kubelet/kuberuntime/logs.
-import { parseLogLine } from './cri-line.ts';
-import { LogFiles } from './log-files.ts';
+import { chunkBytes, LogFiles, newline, parseLogLine, readLines } from '../../host/container-log.ts';
 
 export interface LogOptions {
   follow: boolean;
@@ -14,44 +13,29 @@ export interface LogOptions {
   stream: 'stdout' | 'stderr' | undefined;
 }
 
-const chunkBytes = 64 << 10;
-const newline = 0x0a;
-
-/**
- * Turns records into what the reader asked for. Keeps whether the last line is still open, so that
- * a time stands only at its begin.
- */
-class LogFormatter {
-  readonly #options: LogOptions;
-  #left: number;
-  #lineOpen = false;
-
-  constructor(options: LogOptions) {
-    this.#options = options;
-    this.#left = options.limitBytes ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** Nothing more may be written. */
-  get isFull(): boolean {
-    return this.#left <= 0;
-  }
-
-  /**
-   * Takes a line of a log, a character a byte: what a container writes need not be UTF-8, and a
-   * long line is cut anywhere.
-   */
-  format(line: string): Buffer | undefined {
-    const record = parseLogLine(line);
-    const { sinceMs, stream, timestamps } = this.#options;
-    if (!record || (stream && record.stream !== stream)) return undefined;
-    if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return undefined;
-    const prefix = timestamps && !this.#lineOpen ? `${showTime(record.time)} ` : '';
-    this.#lineOpen = !record.endsLine;
-    const text = `${prefix}${record.text}${record.endsLine ? '\n' : ''}`;
-    const bytes = Buffer.from(text, 'latin1').subarray(0, this.#left);
-    this.#left -= bytes.length;
-    return bytes;
-  }
+/** Turns lines of a log into what the reader asked for. A time stands only where a line begins. */
+function createFormatter({ sinceMs, stream, timestamps, limitBytes = Number.POSITIVE_INFINITY }: LogOptions) {
+  let left = limitBytes;
+  let isLineOpen = false;
+  return {
+    /** Nothing more may be written. */
+    isFull: () => left <= 0,
+    /**
+     * Takes a line of a log, a character a byte: what a container writes need not be UTF-8, and a
+     * long line is cut anywhere.
+     */
+    format(line: string): Buffer | undefined {
+      const record = parseLogLine(line);
+      if (!record || (stream && record.stream !== stream)) return undefined;
+      if (sinceMs !== undefined && Date.parse(record.time) < sinceMs) return undefined;
+      const prefix = timestamps && !isLineOpen ? `${showTime(record.time)} ` : '';
+      isLineOpen = !record.endsLine;
+      const text = `${prefix}${record.text}${record.endsLine ? '\n' : ''}`;
+      const bytes = Buffer.from(text, 'latin1').subarray(0, left);
+      left -= bytes.length;
+      return bytes;
+    },
+  };
 }
 
 /** With all nine digits of the second, of which runtimes leave out zeros. */
@@ -95,52 +79,19 @@ export interface LogSource {
  * one that cannot be read is told before anything is; what is opened is closed by reading.
  */
 export function readLog(source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
-  return readFiles(new LogFiles(source.path, options), source, options);
+  const files = new LogFiles(source.path);
+  if (options.follow && files.isThere) files.watch();
+  return readFiles(files, source, options);
 }
 
 async function* readFiles(files: LogFiles, source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
-  const formatter = new LogFormatter(options);
-  const note = () => files.note();
-  let hasEnded = !options.follow;
-  source.signal.addEventListener('abort', note, { once: true });
-  void source.ended.then(() => {
-    hasEnded = true;
-    note();
-  });
-  try {
-    if (!files.isThere) return;
-    // Who does not follow has what there is now: one that writes faster than it is read would never end.
-    const end = options.follow ? Number.POSITIVE_INFINITY : files.size;
-    let position = options.tailLines === undefined ? 0 : await findTail(files, options.tailLines);
-    while (!source.signal.aborted && position < end) {
-      // Seen before reading: what is read then is all there is of this file, or of the log.
-      const wasEnded = hasEnded;
-      const { hasNext } = files;
-      const { lines, next } = await readOn(files, position);
-      if (next > position) {
-        position = next;
-        const parts = lines.map((line) => formatter.format(line)).filter((b) => b !== undefined);
-        if (parts.length > 0) yield Buffer.concat(parts);
-        if (formatter.isFull) return;
-      } else if (hasNext) {
-        files.advance();
-        position = 0;
-      } else if (wasEnded) {
-        if (options.follow) files.look();
-        if (!files.hasNext) return;
-      } else await files.nextChange();
-    }
-  } finally {
-    source.signal.removeEventListener('abort', note);
-    files.close();
+  const formatter = createFormatter(options);
+  // Who does not follow has what there is now: one that writes faster than it is read would never end.
+  const end = options.follow && files.isThere ? undefined : files.size;
+  const position = options.tailLines === undefined ? 0 : findTail(files, options.tailLines);
+  for await (const lines of readLines(files, { ...source, position, end })) {
+    const parts = lines.map((line) => formatter.format(line)).filter((b) => b !== undefined);
+    if (parts.length > 0) yield Buffer.concat(parts);
+    if (formatter.isFull()) return;
   }
-}
-
-/** Whole lines only; one longer than a chunk is not written by the runtime. */
-async function readOn(files: LogFiles, position: number): Promise<{ lines: string[]; next: number }> {
-  const buffer = Buffer.alloc(chunkBytes);
-  const bytesRead = await files.read(buffer, position);
-  const length = bytesRead === 0 ? 0 : buffer.lastIndexOf(newline, bytesRead - 1) + 1;
-  if (length === 0) return { lines: [], next: position };
-  return { lines: buffer.toString('latin1', 0, length - 1).split('\n'), next: position + length };
 }

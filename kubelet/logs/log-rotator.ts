@@ -28,13 +28,13 @@ export const defaultMaxFiles = 5;
 
 export function startLogRotation(options: LogRotatorOptions): void {
   let isBusy = false;
-  const tidier = new LogTidier(options);
+  const tidy = createTidier(options);
   options.clock.every(periodMs, async () => {
     if (isBusy) return;
     isBusy = true;
     for (const container of options.running()) {
       try {
-        if (await rotateIfLarge(options, container)) tidier.note(container.log_path);
+        if (await rotateIfLarge(options, container)) tidy(container.log_path);
       } catch (err) {
         options.log.warn({ err, container: container.id }, 'a log could not be rotated');
       }
@@ -44,30 +44,23 @@ export function startLogRotation(options: LogRotatorOptions): void {
 }
 
 /** Tidies up behind rotation, one log at a time: compressing takes longer than filling the next file may. */
-class LogTidier {
-  readonly #options: LogRotatorOptions;
-  readonly #waiting = new Set<string>();
-  #isBusy = false;
-
-  constructor(options: LogRotatorOptions) {
-    this.#options = options;
-  }
-
-  note(path: string): void {
-    this.#waiting.add(path);
-    if (!this.#isBusy) void this.#run();
-  }
-
-  async #run(): Promise<void> {
-    this.#isBusy = true;
-    for (const path of this.#waiting) {
-      this.#waiting.delete(path);
-      await tidyRotated(path, (this.#options.maxFiles ?? defaultMaxFiles) - 1).catch((err) => {
-        this.#options.log.warn({ err, path }, 'rotated logs could not be tidied up');
-      });
+function createTidier({ maxFiles = defaultMaxFiles, log }: LogRotatorOptions): (path: string) => void {
+  const waiting = new Set<string>();
+  let isBusy = false;
+  const run = async () => {
+    isBusy = true;
+    for (const path of waiting) {
+      waiting.delete(path);
+      await tidyRotated(path, maxFiles - 1).catch((err) =>
+        log.warn({ err, path }, 'rotated logs could not be tidied up'),
+      );
     }
-    this.#isBusy = false;
-  }
+    isBusy = false;
+  };
+  return (path) => {
+    waiting.add(path);
+    if (!isBusy) void run();
+  };
 }
 
 /** Rotates the log of a container when it has grown too large. Answers whether it has. */

@@ -3,10 +3,10 @@
 
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { parseLogLine } from '../../host/container-log.ts';
 import { ifThere } from '../../host/if-there.ts';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { runtimeAnnotations } from '../pods/runtime-state.ts';
-import { parseLogLine } from './cri-line.ts';
 
 const maxMessageBytes = 4096;
 const maxLogBytes = 2048;

@@ -82,7 +82,7 @@ async function startReporter(deps: { client: KubeClient; cri: CriClient; events?
     },
     version: { runtime_name: 'k8ts', runtime_version: '1' } as never,
     pressure: () => [],
-    usesCgroupV1: false,
+    tree: { version: 2 },
     volumesInUse: () => [],
   });
   await reporter.start(stop.signal);

@@ -6,7 +6,7 @@ import { type Lease, LeaseKind, nodeLeaseNamespace } from '../../api/coordinatio
 import type { NodeCondition, NodeStatus } from '../../api/core/node/node-status.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import type { EventRecorder } from '../../client/events.ts';
-import type { KubeClient } from '../../client/rest.ts';
+import type { KubeClient, ResourceClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
@@ -14,7 +14,9 @@ import type { Logger } from '../../machinery/log.ts';
 import { microTimestamp } from '../../machinery/timestamp.ts';
 import type { Image, StatusResponse, VersionResponse } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import type { PressureCondition } from '../eviction/thresholds.ts';
+import { keepTrying } from '../keep-trying.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { buildNode, computeNodeStatus, type NodeIdentity } from './node-status.ts';
 
@@ -29,8 +31,8 @@ export interface NodeReporterDeps {
   version: VersionResponse;
   /** What the node is short of. */
   pressure(): readonly PressureCondition[];
-  /** The control groups are of version 1, which is told. */
-  usesCgroupV1: boolean;
+  /** Version 1 of control groups is told. */
+  tree: Pick<CgroupTree, 'version'>;
   /** Attachable volumes that pods here use; undefined while that is not known. */
   volumesInUse(): string[] | undefined;
 }
@@ -75,9 +77,11 @@ export class NodeReporter {
 
   /** Registers the node; resolves when it is in the API. Then goes on reporting until the signal is aborted. */
   async start(signal: AbortSignal): Promise<void> {
-    await this.#untilDone(() => this.#register(), signal);
+    const { clock, log } = this.#deps;
+    const onFailure = (err: unknown) => log.warn({ err }, 'the node could not be registered; trying again');
+    await keepTrying(() => this.#register(), { clock, signal, delayMs: retryMs, onFailure });
     this.#tell('Starting', 'Normal', 'Starting kubelet.');
-    if (this.#deps.usesCgroupV1) this.#tell('CgroupV1', 'Warning', cgroupV1Message);
+    if (this.#deps.tree.version === 1) this.#tell('CgroupV1', 'Warning', cgroupV1Message);
     this.#tell('NodeAllocatableEnforced', 'Normal', 'Updated Node Allocatable limit across pods');
     void this.#repeat(
       () => this.#renewLease(),
@@ -86,23 +90,10 @@ export class NodeReporter {
     );
     // Until the node is ready, which others wait for, it is looked at often.
     void this.#repeat(
-      () => this.#updateStatus(),
+      () => this.report(),
       () => (this.isReady ? statusPeriodMs : hurriedPeriodMs),
       signal,
     );
-  }
-
-  async #untilDone(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      try {
-        await work();
-        return;
-      } catch (err) {
-        signal.throwIfAborted();
-        this.#deps.log.warn({ err }, 'the node could not be registered; trying again');
-        await this.#deps.clock.sleep(retryMs, signal);
-      }
-    }
   }
 
   async #repeat(work: () => Promise<void>, periodMs: () => number, signal: AbortSignal): Promise<void> {
@@ -128,7 +119,7 @@ export class NodeReporter {
       if (!isAlreadyExists(err)) throw err;
       const { labels, annotations } = fresh.metadata;
       this.#node = await nodes.patch({ name: identity.name }, { metadata: { labels, annotations } }, { type: 'merge' });
-      await this.#updateStatus();
+      await this.report();
     }
     this.#tellConditions(this.#node?.status?.conditions ?? []);
     await this.#renewLease();
@@ -160,11 +151,7 @@ export class NodeReporter {
   }
 
   /** Writes the status now, if it has changed. */
-  report(): Promise<void> {
-    return this.#updateStatus();
-  }
-
-  async #updateStatus(): Promise<void> {
+  async report(): Promise<void> {
     const { client, clock, identity } = this.#deps;
     const nodes = client.resource(NodeKind);
     try {
@@ -207,20 +194,24 @@ export class NodeReporter {
 
   async #renewLease(): Promise<void> {
     const { client, clock, identity } = this.#deps;
-    const leases = client.resource(LeaseKind);
-    const target = { namespace: nodeLeaseNamespace, name: identity.name };
-    const renewTime = microTimestamp(clock.now());
-    try {
-      await leases.patch(target, { spec: { renewTime, holderIdentity: identity.name } }, { type: 'merge' });
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-      const owner = { apiVersion: 'v1', kind: 'Node', name: identity.name, uid: this.#node?.metadata.uid ?? '' };
-      const lease: Lease = {
-        metadata: { ...target, ownerReferences: [owner] },
-        spec: { holderIdentity: identity.name, leaseDurationSeconds: leaseSeconds, renewTime },
-      };
-      await leases.create(lease);
-    }
+    await renewLease(client.resource(LeaseKind), identity.name, { nowMs: clock.now(), uid: this.#node?.metadata.uid });
+  }
+}
+
+/** Says that the node lives; `uid` is that of its object, where it is known. */
+export async function renewLease(
+  leases: ResourceClient<Lease>,
+  name: string,
+  { nowMs, uid }: { nowMs: number; uid?: string | undefined },
+): Promise<void> {
+  const target = { namespace: nodeLeaseNamespace, name };
+  const spec = { holderIdentity: name, renewTime: microTimestamp(nowMs) };
+  try {
+    await leases.patch(target, { spec }, { type: 'merge' });
+  } catch (err) {
+    if (!isNotFound(err)) throw err;
+    const owned = uid === undefined ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }] };
+    await leases.create({ metadata: { ...target, ...owned }, spec: { ...spec, leaseDurationSeconds: leaseSeconds } });
   }
 }
 

@@ -1,6 +1,8 @@
 // The ConfigMaps and Secrets that pods of this node use, each watched by itself as long as a pod
 // needs it: the kubelet must not see others. Upstream: pkg/kubelet/util/manager, watch based.
+
 import { type ConfigMap, ConfigMapKind } from '../../api/core/configmap.ts';
+import type { Pod } from '../../api/core/pod.ts';
 import { type Secret, SecretKind } from '../../api/core/secret.ts';
 import { type InformerDeps, WatchingInformer } from '../../client/informer.ts';
 import type { KubeClient } from '../../client/rest.ts';
@@ -14,19 +16,9 @@ interface Watched {
   users: Set<string>;
 }
 
-export interface PodRef {
-  uid: string;
-  namespace: string;
-}
-
-export interface ObjectReader {
-  configMap(pod: PodRef, name: string): Promise<ConfigMap | undefined>;
-  secret(pod: PodRef, name: string): Promise<Secret | undefined>;
-}
-
 const syncTimeoutMs = 10_000;
 
-export class WatchedObjects implements ObjectReader {
+export class WatchedObjects {
   readonly #client: KubeClient;
   readonly #deps: InformerDeps;
   readonly #onChange: (podUid: string) => void;
@@ -39,11 +31,11 @@ export class WatchedObjects implements ObjectReader {
     this.#onChange = onChange;
   }
 
-  configMap(pod: PodRef, name: string): Promise<ConfigMap | undefined> {
+  configMap(pod: Pod, name: string): Promise<ConfigMap | undefined> {
     return this.#read(ConfigMapKind, pod, name);
   }
 
-  secret(pod: PodRef, name: string): Promise<Secret | undefined> {
+  secret(pod: Pod, name: string): Promise<Secret | undefined> {
     return this.#read(SecretKind, pod, name);
   }
 
@@ -65,29 +57,28 @@ export class WatchedObjects implements ObjectReader {
    * The object as it is now; the first call waits for it to be read, for so long that a pod can
    * still be ended meanwhile.
    */
-  async #read<T extends KubeObject>(kind: Kind<T>, pod: PodRef, name: string): Promise<T | undefined> {
-    const key = `${kind.plural}/${pod.namespace}/${name}`;
+  async #read<T extends KubeObject>(kind: Kind<T>, { metadata }: Pod, name: string): Promise<T | undefined> {
+    const { namespace = '', uid = '' } = metadata;
+    const key = `${kind.plural}/${namespace}/${name}`;
     let watched = this.#watched.get(key);
     if (!watched) {
-      watched = this.#start(kind, pod.namespace, name);
+      watched = this.#start(kind, namespace, name);
       this.#watched.set(key, watched);
     }
-    watched.users.add(pod.uid);
+    watched.users.add(uid);
     await this.#whenSynced(watched, kind);
-    return watched.informer.lister.get(`${pod.namespace}/${name}`) as T | undefined;
+    return watched.informer.lister.get(`${namespace}/${name}`) as T | undefined;
   }
 
   async #whenSynced({ informer }: Watched, { kind }: { kind: string }): Promise<void> {
-    const late = new AbortController();
-    const timeout = this.#deps.clock.sleep(syncTimeoutMs, late.signal).then(() => {
-      throw new Error(`failed to sync ${kind.toLowerCase()} cache: timed out waiting for the condition`);
-    });
-    // Ended below, when nobody waits for it any more.
-    timeout.catch(() => undefined);
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = this.#deps.clock.after(syncTimeoutMs, () =>
+      reject(new Error(`failed to sync ${kind.toLowerCase()} cache: timed out waiting for the condition`)),
+    );
     try {
-      await Promise.race([informer.synced(), timeout]);
+      await Promise.race([informer.synced(), late]);
     } finally {
-      late.abort();
+      timer.cancel();
     }
   }
 

@@ -1,19 +1,13 @@
 // Lifecycle hooks: what postStart and preStop do. Upstream: pkg/kubelet/lifecycle/handlers.go.
-import type { Container } from '../../api/core/pod/container.ts';
 import type { LifecycleHandler } from '../../api/core/pod/probe.ts';
-import type { Pod } from '../../api/core/pod.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
 import { describeFailure, headersOf, httpGet, isPlainAnswer, urlOf } from '../probes/http-probe.ts';
-import { beginningOf, resolvePort } from '../probes/probe-result.ts';
+import { beginningOf, type ProbeTarget, resolvePort } from '../probes/probe-result.ts';
 import { describePod, eventTarget } from './pod-text.ts';
 
-export interface HookTarget {
-  pod: Pod;
-  container: Container;
-  containerId: string;
-  podIp: string;
+export interface HookTarget extends ProbeTarget {
   /** Ends the hook early. */
   signal: AbortSignal;
 }

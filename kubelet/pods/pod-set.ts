@@ -1,11 +1,13 @@
 // All pods of this node: one worker each, woken by the API, the runtime and probes. Pods that the
 // API no longer has are ended. Upstream: the sync loop of kubelet.go.
+
 import { status } from '@grpc/grpc-js';
 import type { Node } from '../../api/core/node.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Informer } from '../../client/informer.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
+import { keepTrying } from '../keep-trying.ts';
 import { listPodLogs } from '../logs/pod-log-folders.ts';
 import { byTurn, judgeResize } from '../resize/resize-admission.ts';
 import { isMirrorOf, isMirrorPod, type MirrorPods } from '../static/mirror-pods.ts';
@@ -206,7 +208,7 @@ export class PodSet {
     for (const uid of left) {
       if (this.#workers.has(uid)) continue;
       this.#deps.log.info({ uid }, 'ending a pod that is gone from the API server');
-      void this.#removeOrphan(uid, this.#found.get(uid) ?? [], signal);
+      this.#removeOrphan(uid, this.#found.get(uid) ?? [], signal).catch(() => undefined);
     }
     this.#found.clear();
   }
@@ -214,15 +216,10 @@ export class PodSet {
   /** Nobody else would ever end it: it is tried until it is done. */
   async #removeOrphan(uid: string, sandboxIds: readonly string[], signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#deps;
-    for (let delayMs = orphanRetryMs; !signal.aborted; delayMs = Math.min(2 * delayMs, relistPeriodMs)) {
-      try {
-        await removeOrphan(this.#deps, uid, sandboxIds);
-        return;
-      } catch (err) {
-        log.warn({ err, uid, delayMs }, 'what is left of a pod could not be removed; trying again');
-        await clock.sleep(delayMs, signal).catch(() => undefined); // aborted: the loop ends by itself
-      }
-    }
+    const onFailure = (err: unknown, delayMs: number) =>
+      log.warn({ err, uid, delayMs }, 'what is left of a pod could not be removed; trying again');
+    const patience = { clock, signal, delayMs: orphanRetryMs, maxDelayMs: relistPeriodMs, onFailure };
+    await keepTrying(() => removeOrphan(this.#deps, uid, sandboxIds), patience);
   }
 
   /** Every event of the runtime wakes the pod it is about; after a gap all are woken. */

@@ -43,6 +43,14 @@ test('a stop that is under way keeps its time when the pod is allowed more', asy
   assert.deepEqual(timeouts, [10]);
 });
 
+test('a clock that is set meanwhile cuts no grace period short', async () => {
+  const { clock, timeouts } = startStop();
+  clock.set(3_600_000);
+  await clock.advance(20_000);
+  await settled();
+  assert.deepEqual(timeouts, [10]);
+});
+
 /**
  * A container proper and two sidecars, the second with a preStop hook of 2 s; what is told and done
  * is noted as it happens.

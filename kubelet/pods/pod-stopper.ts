@@ -8,7 +8,7 @@ import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { defaultGraceSeconds, findContainer, initContainersOf } from './pod-text.ts';
 import { nameOf, type RuntimeState, runningContainers } from './runtime-state.ts';
-import { stopContainer } from './stop-container.ts';
+import { type StopContext, stopContainer } from './stop-container.ts';
 
 interface Stop {
   /** When the container is killed at the latest. */
@@ -20,10 +20,7 @@ interface Stop {
   takeTurn(): void;
 }
 
-interface StopOptions {
-  message: string;
-  graceSeconds: number;
-  podIp: string;
+interface StopOptions extends Pick<StopContext, 'message' | 'graceSeconds' | 'podIp'> {
   /** Others have to end first: it gets no stop signal until `stopAll` finds that they have. */
   waits?: boolean;
   /** The runtime has stopped it. */
@@ -54,12 +51,9 @@ export class PodStopper {
   stop(pod: Pod, container: ContainerStatus, { waits = false, onEnd, ...options }: StopOptions): void {
     if (this.#stopping.has(container.id)) return;
     const spec = findContainer(pod, nameOf(container)) ?? { name: nameOf(container) };
-    let resolve = () => {};
-    const turn = new Promise<void>((done) => {
-      resolve = done;
-    });
+    const { promise: turn, resolve } = Promise.withResolvers<void>();
     const stop: Stop = {
-      untilMs: this.#deps.clock.now() + options.graceSeconds * 1000,
+      untilMs: this.#deps.clock.monotonicMs() + options.graceSeconds * 1000,
       hurry: new AbortController(),
       isWaiting: waits,
       isOver: false,
@@ -94,7 +88,7 @@ export class PodStopper {
   }
 
   #secondsUntil(atMs: number): number {
-    return Math.max(0, Math.ceil((atMs - this.#deps.clock.now()) / 1000));
+    return Math.max(0, Math.ceil((atMs - this.#deps.clock.monotonicMs()) / 1000));
   }
 
   /**
@@ -102,7 +96,7 @@ export class PodStopper {
    * longer one changes nothing.
    */
   limitGrace(graceSeconds: number): void {
-    const atMs = this.#deps.clock.now() + graceSeconds * 1000;
+    const atMs = this.#deps.clock.monotonicMs() + graceSeconds * 1000;
     if (atMs >= this.#deadlineMs) return;
     this.#deadlineMs = atMs;
     const timeout = String(Math.max(1, graceSeconds));

@@ -15,7 +15,6 @@ import type { PendingResize, ResizeRefusal } from '../resize/resize-admission.ts
 import { isStaticPod } from '../static/static-pod-file.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { PodVolumes } from '../volumes/pod-volumes.ts';
-import { type ClaimUse, isOfClaim, type PodVolumeUse } from '../volumes/volume-use.ts';
 import { ExitWaiters } from './exit-waiters.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { type ContainerStop, containersForAll, isComplete, planPod } from './plan.ts';
@@ -47,7 +46,7 @@ export interface PodWorkerOptions {
   /** Called when nothing of the pod runs any more: what it took is free. */
   onEnded(): void;
   /** Called once, when nothing of the pod is left here. */
-  onFinished(uid: string): void;
+  onFinished(): void;
 }
 
 export class PodWorker {
@@ -55,8 +54,8 @@ export class PodWorker {
   readonly #log: Logger;
   readonly #told: Pick<PodWorkerOptions, 'onEnded' | 'onFinished'>;
   readonly #writer: StatusWriter;
-  readonly #runtime: PodRuntime;
-  readonly #volumes: PodVolumes;
+  readonly runtime: PodRuntime;
+  readonly volumes: PodVolumes;
   readonly #starter: PodStarter;
   readonly #stopper: PodStopper;
   readonly #startTime: string;
@@ -87,14 +86,14 @@ export class PodWorker {
     this.#startTime = pod.status?.startTime ?? timestamp(deps.clock.now());
     const isStatic = isStaticPod(pod);
     this.#writer = new StatusWriter({ pods: deps.pods, clock: deps.clock, log: this.#log }, pod, { isStatic });
-    this.#runtime = new PodRuntime(deps.cri, uidOf(pod), sandboxIds);
-    this.#volumes = new PodVolumes(deps.volumes, uidOf(pod));
-    this.#volumeSync = new VolumeSync(deps, this.#volumes);
-    this.#starter = new PodStarter(deps, this.#runtime, this.#volumes);
+    this.runtime = new PodRuntime(deps.cri, uidOf(pod), sandboxIds);
+    this.volumes = new PodVolumes(deps.volumes, uidOf(pod));
+    this.#volumeSync = new VolumeSync(deps, this.volumes);
+    this.#starter = new PodStarter(deps, this.runtime, this.volumes);
     this.#stopper = new PodStopper(deps, () => this.wake());
     this.#reporter = new PodReporter(deps, {
       writer: this.#writer,
-      runtime: this.#runtime,
+      runtime: this.runtime,
       starter: this.#starter,
       resizer: this.#resizer,
       startTime: this.#startTime,
@@ -136,10 +135,6 @@ export class PodWorker {
     this.wake();
   }
 
-  get runtime(): PodRuntime {
-    return this.#runtime;
-  }
-
   /** The newest status, written or about to be. */
   get status(): PodStatus {
     return this.#writer.current;
@@ -158,21 +153,6 @@ export class PodWorker {
   /** Whether the pod is to run, and nothing has ended it yet. */
   get isActive(): boolean {
     return this.#phase === 'active';
-  }
-
-  /** Where a volume lies on the node, once it is ready. */
-  volumePath(name: string): string | undefined {
-    return this.#volumes.ready.get(name)?.path;
-  }
-
-  /** How full the volumes of its claims are. */
-  async measureClaims(): Promise<ClaimUse[]> {
-    return (await this.#volumes.measure(true)).filter(isOfClaim);
-  }
-
-  /** How full its volumes are. */
-  measureVolumes(): Promise<PodVolumeUse[]> {
-    return this.#volumes.measure(false);
   }
 
   /** The pod as the API server has it now. */
@@ -233,7 +213,7 @@ export class PodWorker {
 
   /** Removes what ended containers have left, and their logs, when the pod has run its course. */
   async removeRecords(): Promise<void> {
-    if (this.#phase === 'ended') await this.#runtime.removeAll();
+    if (this.#phase === 'ended') await this.runtime.removeAll();
   }
 
   #endFor(verdict: Verdict, eventType: 'Normal' | 'Warning', graceSeconds: number): void {
@@ -260,8 +240,8 @@ export class PodWorker {
     if (this.#phase === 'ended') return this.#syncEnded();
     const seen = this.#starter.finished;
     this.#stopper.forgetEnded();
-    await this.#runtime.refresh();
-    this.#exits.tell(this.#runtime.state);
+    await this.runtime.refresh();
+    this.#exits.tell(this.runtime.state);
     this.#judge();
     this.#watchProbes();
     if (this.#phase === 'ending') return this.#syncEnding();
@@ -281,7 +261,7 @@ export class PodWorker {
     }
     if (this.#phase !== 'active') return;
     const grace = spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
-    if (isFinished(this.#pod) || isComplete(this.#pod, this.#runtime.state)) {
+    if (isFinished(this.#pod) || isComplete(this.#pod, this.runtime.state)) {
       this.#beginEnding(grace);
       return;
     }
@@ -307,7 +287,7 @@ export class PodWorker {
   #watchProbes(): void {
     const { probes } = this.#deps;
     const podIp = this.#podIp();
-    for (const runtime of this.#runtime.state.containers) {
+    for (const runtime of this.runtime.state.containers) {
       if (hasExited(runtime)) {
         probes.unwatch(runtime.id);
         continue;
@@ -336,39 +316,39 @@ export class PodWorker {
       if (this.#starter.isBusy) return;
       this.#starter.announceNextSandbox(this.#pod);
       // What still runs in the old one ends as it would with its pod.
-      if (!this.#stopper.stopAll(this.#pod, this.#runtime.state, this.#podIp())) return;
+      if (!this.#stopper.stopAll(this.#pod, this.runtime.state, this.#podIp())) return;
       await this.#starter.createSandbox(this.#pod);
       this.#writeStatus();
       plan = this.#plan();
     }
     this.#syncHosts();
-    const retryMs = await this.#resizer.sync(this.#desired, this.#runtime);
+    const retryMs = await this.#resizer.sync(this.#desired, this.runtime);
     if (retryMs !== undefined) this.#loop.wakeAfter(retryMs);
     for (const stop of plan.stop) {
-      const runtime = this.#runtime.state.containers.find((c) => c.id === stop.id)!;
-      if (stop.reason === 'Changed') this.#runtime.noteReplaced(stop.id);
+      const runtime = this.runtime.state.containers.find((c) => c.id === stop.id)!;
+      if (stop.reason === 'Changed') this.runtime.noteReplaced(stop.id);
       const graceSeconds = this.#graceAfterProbe(stop.name, stop.reason);
-      const onEnd = () => stop.reason === 'Unknown' && this.#runtime.noteReplaced(stop.id);
+      const onEnd = () => stop.reason === 'Unknown' && this.runtime.noteReplaced(stop.id);
       this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp(), onEnd });
     }
     const againMs = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.wake() });
     if (againMs !== undefined) this.#loop.wakeAfter(againMs);
     // A container that has to wait for its restart says so.
     this.#writeStatus();
-    await this.#runtime.collectGarbage();
+    await this.runtime.collectGarbage();
   }
 
   /** Ends all containers, without hooks, and then forgets them; those that it is for go last. */
   async #restartAll(): Promise<void> {
     if (this.#starter.isBusy) return;
-    const { state } = this.#runtime;
+    const { state } = this.runtime;
     const running = runningContainers(state);
     for (const container of running)
       this.#stopper.stop(this.#pod, container, { message: 'killing', graceSeconds: 0, podIp: this.#podIp() });
     if (running.length > 0) return;
     const causes = containersForAll(this.#pod, state);
     const isEphemeral = (c: ContainerStatus) => ephemeralContainersOf(this.#pod).some(({ name }) => name === nameOf(c));
-    await this.#runtime.remove([...state.containers.filter((c) => !causes.includes(c) && !isEphemeral(c)), ...causes]);
+    await this.runtime.remove([...state.containers.filter((c) => !causes.includes(c) && !isEphemeral(c)), ...causes]);
     this.#starter.forget();
     this.#writeStatus();
     this.wake();
@@ -376,10 +356,10 @@ export class PodWorker {
 
   #plan() {
     const { probes } = this.#deps;
-    const restarts = new Set(this.#resizer.plan(this.#pod, this.#runtime).flatMap((c) => (c.needsRestart ? c.id : [])));
+    const restarts = new Set(this.#resizer.plan(this.#pod, this.runtime).flatMap((c) => (c.needsRestart ? c.id : [])));
     return planPod({
       pod: this.#pod,
-      state: this.#runtime.state,
+      state: this.runtime.state,
       hasStarted: (c) => this.#reporter.hasStarted(this.#pod, c.id, nameOf(c)),
       failedProbe: (id) => (this.#stopper.isStopping(id) ? undefined : probes.failedProbe(id)),
       needsResizeRestart: (id) => restarts.has(id),
@@ -404,19 +384,19 @@ export class PodWorker {
   async #syncEnding(): Promise<void> {
     await this.#starter.halt();
     this.#stopper.forgetEnded();
-    await this.#runtime.refresh();
-    if (!this.#stopper.stopAll(this.#pod, this.#runtime.state, this.#podIp())) {
+    await this.runtime.refresh();
+    if (!this.#stopper.stopAll(this.#pod, this.runtime.state, this.#podIp())) {
       // Those that end early show while the others still run; of a deleted pod it shows who may still be asked.
       if (!this.#pod.metadata.deletionTimestamp || this.#reporter.hasOtherReadiness(this.#pod)) this.#writeStatus();
       return;
     }
     if (!this.#pod.metadata.deletionTimestamp) this.#writeStatus();
-    for (const sandbox of this.#runtime.state.sandboxes) {
+    for (const sandbox of this.runtime.state.sandboxes) {
       if (sandbox.state === 'SANDBOX_READY')
         await this.#deps.cri.runtime.StopPodSandbox({ pod_sandbox_id: sandbox.id });
     }
-    await this.#runtime.refresh();
-    this.#exits.tell(this.#runtime.state);
+    await this.runtime.refresh();
+    this.#exits.tell(this.runtime.state);
     this.#phase = 'ended';
     this.#writeStatus();
     this.#told.onEnded();
@@ -427,15 +407,15 @@ export class PodWorker {
   /** Frees what an ended pod holds; removes a deleted one altogether. */
   async #syncEnded(): Promise<void> {
     const isDeleted = this.#isGone || this.#pod.metadata.deletionTimestamp !== undefined;
-    await endPod(this.#deps, this.#pod, { runtime: this.#runtime, volumes: this.#volumes, isDeleted });
+    await endPod(this.#deps, this.#pod, { runtime: this.runtime, volumes: this.volumes, isDeleted });
     if (!isDeleted) return;
     await this.#writer.flushed();
     if (!this.#isGone) await this.#deleteFromApi();
     this.#phase = 'finished';
-    this.#exits.tell(this.#runtime.state);
+    this.#exits.tell(this.runtime.state);
     this.#loop.stop();
     this.#writer.close();
-    this.#told.onFinished(uidOf(this.#pod));
+    this.#told.onFinished();
   }
 
   async #deleteFromApi(): Promise<void> {
@@ -450,12 +430,12 @@ export class PodWorker {
   /** Resolves when a container does not run any more. */
   whenExited(containerId: string): Promise<void> {
     const exited = this.#exits.wait(containerId);
-    this.#exits.tell(this.#runtime.state);
+    this.#exits.tell(this.runtime.state);
     return exited;
   }
 
   /** For questions about containers from outside, as of logs: the sandbox that stands. */
   get sandboxId(): string | undefined {
-    return readySandbox(this.#runtime.state)?.id;
+    return readySandbox(this.runtime.state)?.id;
   }
 }

@@ -4,10 +4,9 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import type { PodSandboxConfig } from '../../proto/cri.gen.ts';
+import type { Image, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
-import type { FoundImage } from '../images/image-puller.ts';
 import { linkLog } from '../logs/container-links.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
 import { buildContainerConfig, logPathOf } from '../spec/container-config.ts';
@@ -48,8 +47,8 @@ export async function startContainer(deps: KubeletDeps, context: StartContext): 
     deps.events.event(eventTarget(pod, container.name), type, reason, message);
   deps.work?.starts(kindOf(pod, container));
   try {
-    const found = await deps.images.ensure(pod, container, context.signal);
-    const id = await createContainer(deps, context, found, await imageVolumesOf(deps, context));
+    const image = await deps.images.ensure(pod, container, context.signal);
+    const id = await createContainer(deps, context, image, await imageVolumesOf(deps, context));
     tell('Normal', 'Created', 'Container created');
     context.onCreated(id);
     context.signal.throwIfAborted();
@@ -90,7 +89,7 @@ async function imageVolumesOf(deps: KubeletDeps, { pod, container, signal }: Sta
   for (const { name, image: source } of pod.spec.volumes ?? []) {
     if (!source || !container.volumeMounts?.some((mount) => mount.name === name)) continue;
     const wanted = { ...container, image: source.reference, imagePullPolicy: source.pullPolicy };
-    ids.set(name, (await deps.images.ensure(pod, wanted, signal)).image.id);
+    ids.set(name, (await deps.images.ensure(pod, wanted, signal)).id);
   }
   return ids;
 }
@@ -98,11 +97,11 @@ async function imageVolumesOf(deps: KubeletDeps, { pod, container, signal }: Sta
 async function createContainer(
   deps: KubeletDeps,
   context: StartContext,
-  found: FoundImage,
+  image: Image,
   imageVolumes: ReadonlyMap<string, string>,
 ): Promise<string> {
   const { pod, container, sandboxId, sandboxConfig } = context;
-  const config = await prepareConfig(deps, context, found, imageVolumes).catch((err) => {
+  const config = await prepareConfig(deps, context, image, imageVolumes).catch((err) => {
     if (err instanceof ContainerConfigError) throw new StartError('CreateContainerConfigError', err.message);
     throw err;
   });
@@ -118,31 +117,30 @@ async function createContainer(
 async function prepareConfig(
   deps: KubeletDeps,
   context: StartContext,
-  { image }: FoundImage,
+  image: Image,
   imageVolumes: ReadonlyMap<string, string>,
 ) {
   const { pod, container, addresses, restartCount } = context;
-  const ref = { uid: uidOf(pod), namespace: pod.metadata.namespace ?? '' };
   const environment = await buildEnvironment(pod, container, {
     serviceVariables: allServiceVariables(deps.services(), {
-      namespace: ref.namespace,
+      namespace: pod.metadata.namespace ?? '',
       enableLinks: pod.spec.enableServiceLinks ?? true,
     }),
     addresses,
     volumes: context.volumes,
     allocatable: deps.allocatable(),
-    configMap: (name) => deps.objects.configMap(ref, name),
-    secret: (name) => deps.objects.secret(ref, name),
+    configMap: (name) => deps.objects.configMap(pod, name),
+    secret: (name) => deps.objects.secret(pod, name),
   });
   checkNonRoot(pod, container, { ...(image.uid ? { uid: Number(image.uid.value) } : {}), username: image.username });
-  const podDir = join(deps.volumes.podsDir, ref.uid);
+  const podDir = join(deps.volumes.podsDir, uidOf(pod));
   const mounts = await buildMounts(container, {
     images: imageVolumes,
     volumes: context.volumes,
     environment,
     hostsFile: join(podDir, 'etc-hosts'),
     subPathDir: join(podDir, 'volume-subpaths', container.name),
-    subPaths: deps.volumes.subPaths,
+    mounts: deps.volumes.mounts,
     terminationLog: join(podDir, 'containers', container.name, `termination-log-${restartCount}`),
   });
   return buildContainerConfig(pod, container, {

@@ -1,18 +1,13 @@
 // Stops one container: preStop within the grace period, the wait for its turn, then the stop
 // signal, then SIGKILL. Upstream: killContainer.
 
-import type { Container } from '../../api/core/pod/container.ts';
-import type { Pod } from '../../api/core/pod.ts';
+import type { ProbeTarget } from '../probes/probe-result.ts';
 import { runHook } from './hooks.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { ifKnown } from './pod-runtime.ts';
 import { eventTarget } from './pod-text.ts';
 
-export interface StopContext {
-  pod: Pod;
-  container: Container;
-  containerId: string;
-  podIp: string;
+export interface StopContext extends ProbeTarget {
   graceSeconds: number;
   /** The text of the Killing event. */
   message: string;

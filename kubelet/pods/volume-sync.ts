@@ -14,12 +14,6 @@ const maxWaitingMs = 2_000;
 /** How long volumes may wait for others before that is told. Upstream: podAttachAndMountTimeout. */
 const patienceMs = 123_000;
 
-/** Whether every volume is ready, and after how long to look again. */
-export interface VolumeOutlook {
-  isReady: boolean;
-  wakeAfterMs: number | undefined;
-}
-
 export class VolumeSync {
   readonly #deps: KubeletDeps;
   readonly #volumes: PodVolumes;
@@ -37,7 +31,8 @@ export class VolumeSync {
     this.#isStale = true;
   }
 
-  async sync(pod: Pod, addresses: PodAddresses): Promise<VolumeOutlook> {
+  /** Answers whether every volume is ready, and after how long to look again. */
+  async sync(pod: Pod, addresses: PodAddresses): Promise<{ isReady: boolean; wakeAfterMs: number | undefined }> {
     const { clock } = this.#deps;
     if (!this.#volumes.isReady(pod)) {
       const failed = await this.#volumes.setUp(pod);

@@ -46,6 +46,15 @@ describe('WakeLoop', () => {
     assert.equal(runs(), 1);
   });
 
+  test('a clock that is set changes nothing of the time until the next run', async () => {
+    const { clock, loop, runs } = loopWith();
+    loop.wakeAfter(30_000);
+    clock.set(3_600_000);
+    loop.wakeAfter(1_000);
+    await clock.advance(1_000);
+    assert.equal(runs(), 1);
+  });
+
   test('failures are told and tried again, later each time, until one run succeeds', async () => {
     const { clock, loop, delays, runs } = loopWith(async (run) => {
       if (run !== 4) throw new Error('no');

@@ -38,7 +38,7 @@ export class WakeLoop {
   /** Runs after so long, unless an earlier time is set already. */
   wakeAfter(delayMs: number): void {
     const { clock } = this.#options;
-    const atMs = clock.now() + delayMs;
+    const atMs = clock.monotonicMs() + delayMs;
     if (this.#isStopped || (this.#timer && this.#timer.atMs <= atMs)) return;
     this.#timer?.timer.cancel();
     const timer = clock.after(delayMs, () => {

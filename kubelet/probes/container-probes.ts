@@ -29,12 +29,6 @@ interface Probed {
   failed: 'LivenessProbe' | 'StartupProbe' | undefined;
 }
 
-/** What the API server already says of a container, so that a restarted kubelet does not take it back. */
-export interface KnownVerdict {
-  ready: boolean;
-  started: boolean;
-}
-
 export class ContainerProbes {
   readonly #deps: ContainerProbesDeps;
   readonly #probed = new Map<string, Probed>();
@@ -43,8 +37,11 @@ export class ContainerProbes {
     this.#deps = deps;
   }
 
-  /** A container runs: its probes run from now on. Idempotent. */
-  watch(target: ProbeTarget, runtime: ContainerStatus, known: KnownVerdict): void {
+  /**
+   * A container runs: its probes run from now on. `known` is what the API server says of it already, so that a restarted
+   * kubelet does not take it back. Idempotent.
+   */
+  watch(target: ProbeTarget, runtime: ContainerStatus, known: { ready: boolean; started: boolean }): void {
     const { container, containerId, pod } = target;
     const { startupProbe, livenessProbe, readinessProbe } = container;
     if (this.#probed.has(containerId) || (!startupProbe && !livenessProbe && !readinessProbe)) return;

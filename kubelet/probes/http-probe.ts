@@ -103,15 +103,9 @@ const portOf = (url: URL) => url.port || (url.protocol === 'https:' ? '443' : '8
 // The port is shown even where it is the scheme's own.
 const showUrl = (url: URL) => `${url.protocol}//${url.hostname}:${portOf(url)}${url.pathname}${url.search}`;
 
-interface HttpAnswer {
-  status: number;
-  body: string;
-  location: string | undefined;
-}
-
 /** One GET. Rejects when there is no answer in time; certificates are not checked. */
-export function httpGet({ url, headers, timeoutMs, clock, signal }: HttpRequestOptions): Promise<HttpAnswer> {
-  return new Promise((resolve, reject) => {
+export function httpGet({ url, headers, timeoutMs, clock, signal }: HttpRequestOptions) {
+  return new Promise<{ status: number; body: string; location: string | undefined }>((resolve, reject) => {
     const onResponse = (response: IncomingMessage) => {
       const chunks: Buffer[] = [];
       let left = maxAnswerBytes;

@@ -13,26 +13,18 @@ import {
 
 export const createTcpProber =
   (clock: Clock): Prober =>
-  async (probe, { container, podIp }) => {
-    const host = probe.tcpSocket?.host || podIp;
-    const port = resolvePort(probe.tcpSocket!.port, container);
-    return dial(clock, { host, port, timeoutMs: timeoutMsOf(probe) });
-  };
-
-function dial(
-  clock: Clock,
-  { host, port, timeoutMs }: { host: string; port: number; timeoutMs: number },
-): Promise<ProbeResult> {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    const finish = (result: ProbeResult) => {
-      timer.cancel();
-      socket.destroy();
-      resolve(result);
-    };
-    const timer = clock.after(timeoutMs, () => finish(failure(`dial tcp ${address}: i/o timeout`)));
-    socket.once('connect', () => finish(success()));
-    socket.once('error', (err: NodeJS.ErrnoException) => finish(failure(describeDialError(err, address))));
-  });
-}
+  (probe, { container, podIp }) =>
+    new Promise((resolve) => {
+      const host = probe.tcpSocket?.host || podIp;
+      const port = resolvePort(probe.tcpSocket!.port, container);
+      const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+      const socket = connect({ host, port });
+      const finish = (result: ProbeResult) => {
+        timer.cancel();
+        socket.destroy();
+        resolve(result);
+      };
+      const timer = clock.after(timeoutMsOf(probe), () => finish(failure(`dial tcp ${address}: i/o timeout`)));
+      socket.once('connect', () => finish(success()));
+      socket.once('error', (err: NodeJS.ErrnoException) => finish(failure(describeDialError(err, address))));
+    });

@@ -86,7 +86,7 @@ export class PodResizer {
 
   /** The pod asks for what it has. */
   #settle(desired: Pod): void {
-    if (this.#state.pending && !this.isPending(desired)) this.#state = without(this.#state, 'pending');
+    if (this.#state.pending && !this.isPending(desired)) this.#state = { ...this.#state, pending: undefined };
   }
 
   /** Brings what runs into line with what the pod has been given. Answers when to look again, if nothing happens. */
@@ -108,7 +108,7 @@ export class PodResizer {
     if (!this.#isAligned || this.plan(pod, runtime).length > 0) return undefined;
     if (this.#state.inProgress) {
       const { generation } = this.#state.inProgress;
-      this.#state = without(this.#state, 'inProgress');
+      this.#state = { ...this.#state, inProgress: undefined };
       this.#tell(pod, 'Normal', 'ResizeCompleted', resizeMessage('completed', pod, { generation }));
     }
     return undefined;
@@ -165,11 +165,6 @@ export class PodResizer {
   #tell(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.#deps.events.event(eventTarget(pod), type, reason, message);
   }
-}
-
-function without(state: ResizeState, part: keyof ResizeState): ResizeState {
-  const { [part]: _, ...rest } = state;
-  return rest;
 }
 
 const withoutNumbers = (text: string) => text.replaceAll(/\(\d+\)/g, '');

@@ -12,9 +12,9 @@ export const resizeConditionTypes = ['PodResizePending', 'PodResizeInProgress'] 
 /** What is up with a pod's resize. */
 export interface ResizeState {
   /** It cannot be granted. */
-  pending?: ResizeRefusal & { generation: number };
+  pending?: (ResizeRefusal & { generation: number }) | undefined;
   /** It is granted, and not yet in force. */
-  inProgress?: { generation: number; error?: string };
+  inProgress?: { generation: number; error?: string | undefined } | undefined;
 }
 
 /** The conditions that say so; `known` are those of before. */
@@ -25,7 +25,7 @@ export function resizeConditions(
 ): PodCondition[] {
   const condition = (
     type: (typeof resizeConditionTypes)[number],
-    of: { generation: number; reason?: string; message?: string },
+    of: { generation: number; reason?: string | undefined; message?: string | undefined },
   ): PodCondition => ({
     type,
     observedGeneration: of.generation,
@@ -35,16 +35,10 @@ export function resizeConditions(
     ...(of.reason ? { reason: of.reason } : {}),
     ...(of.message ? { message: of.message } : {}),
   });
+  const { generation = 0, error } = inProgress ?? {};
   return [
     ...(pending ? [condition('PodResizePending', pending)] : []),
-    ...(inProgress
-      ? [
-          condition('PodResizeInProgress', {
-            generation: inProgress.generation,
-            ...(inProgress.error === undefined ? {} : { reason: 'Error', message: inProgress.error }),
-          }),
-        ]
-      : []),
+    ...(inProgress ? [condition('PodResizeInProgress', { generation, reason: error && 'Error', message: error })] : []),
   ];
 }
 
@@ -53,23 +47,15 @@ export function resizeStateOf(known: readonly PodCondition[]): ResizeState {
   const pending = known.find((c) => c.type === 'PodResizePending');
   const inProgress = known.find((c) => c.type === 'PodResizeInProgress');
   return {
-    ...(pending
-      ? {
-          pending: {
-            reason: pending.reason === 'Infeasible' ? 'Infeasible' : 'Deferred',
-            message: pending.message ?? '',
-            generation: pending.observedGeneration ?? 0,
-          },
-        }
-      : {}),
-    ...(inProgress
-      ? {
-          inProgress: {
-            generation: inProgress.observedGeneration ?? 0,
-            ...(inProgress.message ? { error: inProgress.message } : {}),
-          },
-        }
-      : {}),
+    pending: pending && {
+      reason: pending.reason === 'Infeasible' ? 'Infeasible' : 'Deferred',
+      message: pending.message ?? '',
+      generation: pending.observedGeneration ?? 0,
+    },
+    inProgress: inProgress && {
+      generation: inProgress.observedGeneration ?? 0,
+      error: inProgress.message || undefined,
+    },
   };
 }
 

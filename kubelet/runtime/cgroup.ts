@@ -8,24 +8,15 @@ import { type Clock, realClock } from '../../machinery/clock.ts';
 import { cpuWeightOfShares } from '../../machinery/cpu-weight.ts';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { listHierarchies, removeGroup } from './cgroup-removal.ts';
-import { type CgroupFacts, parseDevicesList } from './spec/resources.ts';
+import { parseDevicesList } from './spec/resources.ts';
 
-export interface Cgroups {
-  readonly facts: CgroupFacts;
-  /** The path of a container's or sandbox's cgroup below the hierarchies. */
-  pathOf(parent: string, id: string): string;
-  /** Reads a file of a cgroup; the controller only matters on v1. Null when it is not there. */
-  read(controller: string, path: string, file: string): string | null;
-  write(controller: string, path: string, file: string, value: string): void;
-  /** Removes a group with all below it, killing what runs there. One that is not there is fine. */
-  remove(path: string): Promise<void>;
-}
+export type Cgroups = ReturnType<typeof detectCgroups>;
 
 const mountRoot = '/sys/fs/cgroup';
 
 /** Finds the cgroup hierarchies that are mounted, `rootPath` being the subtree that is ours. */
-export function detectCgroups(rootPath: string, clock: Clock = realClock): Cgroups {
-  const version = existsSync(join(mountRoot, 'cgroup.controllers')) ? 2 : 1;
+export function detectCgroups(rootPath: string, clock: Clock = realClock) {
+  const version: 1 | 2 = existsSync(join(mountRoot, 'cgroup.controllers')) ? 2 : 1;
   const hugetlb =
     version === 1
       ? existsSync(join(mountRoot, 'hugetlb'))
@@ -36,10 +27,14 @@ export function detectCgroups(rootPath: string, clock: Clock = realClock): Cgrou
     ifThereSync(() => readFileSync(fileOf(controller, path, file), 'utf8'), 'ENODEV') ?? null;
   return {
     facts: { version, hugetlb, devices: parseDevicesList(read('devices', rootPath, 'devices.list')) },
-    pathOf: (parent, id) => join('/', rootPath, parent, id),
+    /** The path of a container's or sandbox's cgroup below the hierarchies. */
+    pathOf: (parent: string, id: string) => join('/', rootPath, parent, id),
+    /** Reads a file of a cgroup; the controller only matters on v1. Null when it is not there. */
     read,
-    write: (controller, path, file, value) => writeFileSync(fileOf(controller, path, file), value),
-    async remove(path) {
+    write: (controller: string, path: string, file: string, value: string) =>
+      writeFileSync(fileOf(controller, path, file), value),
+    /** Removes a group with all below it, killing what runs there. One that is not there is fine. */
+    async remove(path: string) {
       const dirs = version === 1 ? listHierarchies(mountRoot) : [mountRoot];
       await Promise.all(dirs.map((dir) => removeGroup(join(dir, path), clock)));
     },

@@ -24,7 +24,6 @@ import { parseCapabilityMask } from './spec/capability.ts';
 import type { NodeFacts } from './spec/container.ts';
 import { RecordStore } from './store/checkpoint.ts';
 import { EventHub } from './store/event-hub.ts';
-import { ExitWaiters } from './store/exit-waiters.ts';
 import { createStreamServer } from './stream/server.ts';
 
 const flagTable = {
@@ -106,6 +105,7 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
   const images = new ImageStore(join(root, 'images'), new LayerStore(join(root, 'layers')));
   const progress = { clock, timeoutMs: flags['image-pull-progress-timeout'] * 1000 };
   const mirrors = parseMirrors(flags['registry-mirrors']);
+  let userNamespaceProblem: Promise<string | undefined> | undefined;
   const rt: Omit<Runtime, 'streams'> = {
     paths,
     clock,
@@ -122,13 +122,8 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
     cgroups,
     network: new NodeNetwork({ nonMasqueradeCidrs: flags['non-masquerade-cidrs'], nodePid: process.pid, log }),
     events: new EventHub(),
-    exits: new ExitWaiters(),
     locks: new KeyedLock(),
-    userNamespaceProblem: once(async () => {
-      const problem = await findUserNamespaceProblem(runtime);
-      if (problem) log.warn({ problem }, 'pods cannot have user namespaces');
-      return problem;
-    }),
+    userNamespaceProblem: () => (userNamespaceProblem ??= findUserNamespaceProblem(runtime)),
   };
   const streamOptions = {
     address: flags['stream-address'],
@@ -136,14 +131,6 @@ async function buildRuntime(flags: RuntimeFlags, { clock, log }: ComponentContex
   };
   const runtime: Runtime = { ...rt, streams: await createStreamServer(rt, streamOptions) };
   return runtime;
-}
-
-function once<T>(work: () => T): () => T {
-  let answer: { value: T } | undefined;
-  return () => {
-    answer ??= { value: work() };
-    return answer.value;
-  };
 }
 
 function requireOciRuntime(wanted: string): string {

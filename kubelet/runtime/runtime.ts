@@ -12,7 +12,6 @@ import type { OciRuntime } from './process/oci-runtime.ts';
 import type { NodeFacts } from './spec/container.ts';
 import type { RecordStore } from './store/checkpoint.ts';
 import type { EventHub } from './store/event-hub.ts';
-import type { ExitWaiters } from './store/exit-waiters.ts';
 import type { ContainerRecord, SandboxRecord } from './store/records.ts';
 import type { StreamServer } from './stream/server.ts';
 
@@ -48,7 +47,6 @@ export interface Runtime {
   cgroups: Cgroups;
   network: NodeNetwork;
   events: EventHub;
-  exits: ExitWaiters;
   locks: KeyedLock;
   streams: StreamServer;
   /** Why sandboxes cannot have user namespaces of their own here, if they cannot. Found out when it is first asked. */

@@ -1,5 +1,7 @@
 // The gRPC edge: verbs behind the services, errors turned into statuses, cancelled calls into aborted signals.
+
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -60,20 +62,13 @@ function serveStream(rt: Runtime, name: string, verb: StreamHandler) {
     call.once('cancelled', () => abort.abort(new RpcError(status.CANCELLED, 'the caller gave up')));
     try {
       for await (const message of verb(rt, call.request, abort.signal)) {
-        if (!call.write(message)) await onceWritable(call, abort.signal);
+        if (!call.write(message)) await once(call, 'drain', { signal: abort.signal }).catch(() => undefined);
       }
       call.end();
     } catch (err) {
       call.emit('error', toServiceError(rt, name, err));
     }
   };
-}
-
-function onceWritable(call: NodeJS.EventEmitter, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    call.once('drain', resolve);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** What goes over the wire: an RpcError as it is, anything else as UNKNOWN with its text, and logged for its stack. */

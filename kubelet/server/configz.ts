@@ -11,7 +11,6 @@ import { maxPods } from '../node/node-status.ts';
 import type { AccessSettings } from './client-access.ts';
 
 export interface KubeletSettings {
-  port: number;
   podLogsDir: string;
   clusterDns: string;
   clusterDomain: string;
@@ -34,14 +33,14 @@ export interface KubeletSettings {
   singleProcessOOMKill: boolean | undefined;
 }
 
-export function describeConfig(settings: KubeletSettings): object {
+export function describeConfig(settings: KubeletSettings, port: number): object {
   const { access, serverCertificate: server } = settings;
   return {
     kubeletconfig: {
       enableServer: true,
       ...(settings.staticPodPath === '' ? {} : { staticPodPath: settings.staticPodPath }),
       address: '0.0.0.0',
-      port: settings.port,
+      port,
       ...(server.certFile === '' ? {} : { tlsCertFile: server.certFile, tlsPrivateKeyFile: server.keyFile }),
       rotateCertificates: settings.credentials.rotates,
       serverTLSBootstrap: server.rotates,

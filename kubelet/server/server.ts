@@ -2,6 +2,7 @@
 // configuration, over HTTPS, for whom the API server allows it. Plain node:https
 // (docs/adr/004-kubelet-server.md).
 // https://kubernetes.io/docs/reference/access-authn-authz/kubelet-authn-authz/
+
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
@@ -15,6 +16,7 @@ import { renderAnswerHead } from '../../machinery/http-text.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { Zpages } from '../../machinery/zpages.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
+import type { Pair } from '../certificates/certificate-files.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 import { type PodCgroups, podGroups, podsGroup } from '../cgroups/pod-cgroups.ts';
 import type { Observations } from '../eviction/thresholds.ts';
@@ -37,20 +39,12 @@ import { serveRun } from './run-route.ts';
 import { describeNodeStats } from './stats.ts';
 import { openStream } from './stream-route.ts';
 
-export interface KubeletServerTls {
-  /** Without one every handshake fails. */
-  pair: ServerPair | undefined;
-  clientCa: Buffer;
-}
-
-interface ServerPair {
-  cert: Buffer;
-  key: Buffer;
-}
+type ServerPair = Pick<Pair, 'cert' | 'key'>;
 
 export interface ServerDeps {
   port: number;
-  tls: KubeletServerTls;
+  /** Without a pair every handshake fails. */
+  tls: { pair: ServerPair | undefined; clientCa: Buffer };
   access: ClientAccess;
   nodeName: string;
   pods: PodSet;
@@ -75,12 +69,6 @@ interface Serving extends ServerDeps {
   rates: CpuRates;
 }
 
-export interface KubeletServer {
-  /** New connections are shown this certificate. */
-  present(pair: ServerPair): void;
-  close(): Promise<void>;
-}
-
 // The size of a request's head as upstream's server takes it: a command to execute stands there. No
 // request has a body worth waiting for.
 const httpLimits = {
@@ -93,7 +81,7 @@ const idleTimeoutMs = 90_000;
 /** Connections at a time of those who show no certificate. */
 const maxStrangers = 256;
 
-export async function startServer(given: ServerDeps): Promise<KubeletServer> {
+export async function startServer(given: ServerDeps) {
   const deps: Serving = { ...given, startMs: given.clock.now(), rates: new CpuRates() };
   const { pair, clientCa: ca } = deps.tls;
   const contextOf = (one: ServerPair | undefined) => ({ ca, ...(one ? { cert: one.cert, key: one.key } : {}) });
@@ -126,10 +114,11 @@ export async function startServer(given: ServerDeps): Promise<KubeletServer> {
     server.listen(deps.port, () => resolve());
   });
   return {
-    present: (next) => server.setSecureContext(contextOf(next)),
+    /** New connections are shown this certificate. */
+    present: (next: ServerPair) => server.setSecureContext(contextOf(next)),
     close() {
       for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(() => resolve()));
+      return new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
 }
@@ -176,7 +165,7 @@ const documents: Record<string, (deps: Serving, query: URLSearchParams) => Promi
   '/metrics/probes': ({ probeMetrics }) => metricsOf(probeMetrics),
   '/metrics/cadvisor': async (deps) => ({ type: deps.metrics.contentType, text: await describeGroups(deps) }),
   '/metrics/resource': async (deps) => ({ type: deps.metrics.contentType, text: await describeResources(deps) }),
-  '/configz': async ({ settings }) => json(describeConfig(settings)),
+  '/configz': async ({ settings, port }) => json(describeConfig(settings, port)),
 };
 
 /** What is served beside documents. */

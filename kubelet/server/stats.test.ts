@@ -72,7 +72,7 @@ test('the summary has every figure of the node, its pods and their containers', 
     ],
   };
   const pod = { metadata: { name: 'p', namespace: 'ns', uid: 'u' }, spec };
-  const worker = { pod, runtime: { state }, measureVolumes: async () => volumes };
+  const worker = { pod, runtime: { state }, volumes: { measure: async () => volumes } };
   const rates = new CpuRates();
   const group = (atMs: number, cpuSeconds: number, limitBytes?: number) => ({
     ...{ atMs, cpuSeconds, usageBytes: 900, workingSetBytes: 800, rssBytes: 700, pageFaults: 6, majorPageFaults: 1 },

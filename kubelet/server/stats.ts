@@ -36,7 +36,7 @@ export interface StatsInput {
   node: { usage: GroupUse | undefined; signals: Observations };
   /** Of all pods together. */
   allPods: GroupUse | undefined;
-  worker(podUid: string): Pick<PodWorker, 'pod' | 'runtime' | 'measureVolumes'> | undefined;
+  worker(podUid: string): Pick<PodWorker, 'pod' | 'runtime' | 'volumes'> | undefined;
   rates: CpuRates;
   podLogsDir: string;
   nowMs: number;
@@ -129,7 +129,7 @@ async function describePod(stats: PodSandboxStats, input: StatsInput): Promise<o
     memory: memoryOf(linux?.memory),
   };
   if (input.onlyCpuAndMemory) return base;
-  const volumes = (await worker?.measureVolumes()) ?? [];
+  const volumes = (await worker?.volumes.measure()) ?? [];
   const network = linux?.network;
   return {
     ...base,

@@ -1,14 +1,14 @@
 // Simulated nodes: registered at the start, then a Lease of each every ten seconds, as a kubelet keeps it. One that was
 // taken for dead because nobody kept it for a while says that it is well.
-import { type Lease, LeaseKind, nodeLeaseNamespace } from '../../api/coordination/lease.ts';
+import { LeaseKind } from '../../api/coordination/lease.ts';
 import type { NodeStatus } from '../../api/core/node/node-status.ts';
 import { type Node, NodeKind } from '../../api/core/node.ts';
 import type { ControllerContext } from '../../client/controller.ts';
 import { goArchitecture } from '../../machinery/architecture.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { isAlreadyExists } from '../../machinery/errors.ts';
 import { parseSubnet, subnetAt } from '../../machinery/subnet.ts';
-import { microTimestamp, timestamp } from '../../machinery/timestamp.ts';
-import { leasePeriodMs, leaseSeconds } from '../node/node-reporter.ts';
+import { timestamp } from '../../machinery/timestamp.ts';
+import { leasePeriodMs, renewLease } from '../node/node-reporter.ts';
 import { buildNode, kubeletVersion, maxPods } from '../node/node-status.ts';
 
 /** Ranges for pods that no network has: those of measurements, which nobody routes (RFC 2544). */
@@ -61,20 +61,7 @@ export async function keepNodes({ resource, informer, clock, log, signal }: Cont
     }
   };
 
-  const renew = async (index: number): Promise<void> => {
-    const name = nameOf(index);
-    const spec = {
-      holderIdentity: name,
-      leaseDurationSeconds: leaseSeconds,
-      renewTime: microTimestamp(clock.now()),
-    };
-    try {
-      await leases.patch({ namespace: nodeLeaseNamespace, name }, { spec }, { type: 'merge' });
-    } catch (err) {
-      if (!isNotFound(err)) throw err;
-      await leases.create({ metadata: { namespace: nodeLeaseNamespace, name }, spec } as Lease);
-    }
-  };
+  const renew = (index: number) => renewLease(leases, nameOf(index), { nowMs: clock.now() });
 
   const revive = (node: Node | undefined) => {
     const { name = '' } = node?.metadata ?? {};

@@ -7,13 +7,8 @@ import { isHostNetwork } from '../pods/pod-text.ts';
 
 const maxHostnameLength = 63;
 
-export interface PodHostname {
-  hostname: string;
-  /** Empty when the pod has no subdomain. */
-  domain: string;
-}
-
-export function podHostname(pod: Pod, clusterDomain: string): PodHostname {
+/** The domain is empty when the pod has no subdomain. */
+export function podHostname(pod: Pod, clusterDomain: string) {
   const { hostname, hostnameOverride, subdomain } = pod.spec;
   const name = (hostnameOverride || hostname || (pod.metadata.name ?? ''))
     .slice(0, maxHostnameLength)

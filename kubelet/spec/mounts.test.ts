@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { SubPaths } from '../volumes/sub-path.ts';
+import type { Mounts } from '../../host/mounts.ts';
 import { buildMounts } from './mounts.ts';
 
 describe('a sub-path out of variables', () => {
@@ -21,7 +21,7 @@ describe('a sub-path out of variables', () => {
             hostsFile: '',
             terminationLog: '',
             subPathDir: '',
-            subPaths: {} as SubPaths,
+            mounts: {} as Mounts,
           },
         ),
         { message },

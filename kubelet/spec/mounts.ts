@@ -1,12 +1,14 @@
 // The mounts of a container: its volumes, /etc/hosts, the termination log. A subPath becomes a mount of its own first.
 // And the volumes that it gets as devices. Upstream: makeMounts and makeBlockVolumes in kubelet_pods.go.
+
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Container, VolumeMount } from '../../api/core/pod/container.ts';
+import type { Mounts } from '../../host/mounts.ts';
 import type { Device, Mount } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import type { ReadyVolume } from '../volumes/pod-volumes.ts';
-import type { SubPaths } from '../volumes/sub-path.ts';
+import { pinSubPath } from '../volumes/sub-path.ts';
 import { ContainerConfigError } from './environment.ts';
 import { expand } from './expansion.ts';
 
@@ -22,7 +24,7 @@ export interface MountInputs {
   terminationLog: string;
   /** A folder of this container for the parts of volumes that it mounts. */
   subPathDir: string;
-  subPaths: SubPaths;
+  mounts: Pick<Mounts, 'unmount'>;
 }
 
 const propagations = {
@@ -54,7 +56,7 @@ async function buildVolumeMount(mount: VolumeMount, index: number, inputs: Mount
   const volume = inputs.volumes.get(mount.name);
   if (!volume) throw new ContainerConfigError(`volume ${JSON.stringify(mount.name)} is not mounted`);
   const part = join(inputs.subPathDir, String(index));
-  if (below !== '') await inputs.subPaths.pin(volume.path, below, part);
+  if (below !== '') await pinSubPath(inputs.mounts, { volume: volume.path, below }, part);
   return {
     container_path,
     host_path: below === '' ? volume.path : part,

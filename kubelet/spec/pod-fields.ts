@@ -53,9 +53,8 @@ export function resourceField(
   container: Container,
   { selector, allocatable }: { selector: ResourceFieldSelector; allocatable: Readonly<Record<string, string>> },
 ): string {
-  const [side = '', name = ''] = splitOnce(selector.resource);
-  if (side !== 'limits' && side !== 'requests')
-    throw new Error(`unsupported container resource : ${selector.resource}`);
+  const [, side, name = ''] = /^(limits|requests)(?:\.(.*))?$/s.exec(selector.resource) ?? [];
+  if (!side) throw new Error(`unsupported container resource : ${selector.resource}`);
   const { limits, requests } = container.resources ?? {};
   const given = [limits?.[name], isPodLevelResource(name) ? spec.resources?.limits?.[name] : undefined];
   const bounded = given.find((amount) => amount !== undefined && !isZeroQuantity(amount)) ?? allocatable[name];
@@ -70,9 +69,4 @@ export function resourceField(
   const unit = isCpu ? 1_000_000n : 1_000_000_000n;
   const rounded = ((nanos + unit - 1n) / unit) * unit;
   return String((rounded + divisor - 1n) / divisor);
-}
-
-function splitOnce(text: string): [string, string] {
-  const dot = text.indexOf('.');
-  return dot < 0 ? [text, ''] : [text.slice(0, dot), text.slice(dot + 1)];
 }

@@ -54,7 +54,10 @@ function appArmorOf(profile: AppArmorProfile | undefined): { apparmor?: Init<Sec
   return { apparmor: { profile_type: type, ...(type === 'Localhost' ? { localhost_ref: localhostProfile } : {}) } };
 }
 
-const int64 = (value: number | undefined) => (value === undefined ? {} : { value: String(value) });
+const runAs = (user: number | undefined, group: number | undefined) => ({
+  ...(user === undefined ? {} : { run_as_user: { value: String(user) } }),
+  ...(group === undefined ? {} : { run_as_group: { value: String(group) } }),
+});
 
 /** Groups the processes are in besides their own: the pod's, and the one that owns the volumes. */
 function supplementalGroups(pod: Pod): string[] {
@@ -74,8 +77,7 @@ export function sandboxSecurity(
     privileged,
     namespace_options: namespaceOptions(pod, userNamespace),
     seccomp: seccompOf(context.seccompProfile ?? { type: 'RuntimeDefault' }, seccompDir),
-    ...(context.runAsUser === undefined ? {} : { run_as_user: int64(context.runAsUser) }),
-    ...(context.runAsGroup === undefined ? {} : { run_as_group: int64(context.runAsGroup) }),
+    ...runAs(context.runAsUser, context.runAsGroup),
     supplemental_groups: supplementalGroups(pod),
     supplemental_groups_policy: context.supplementalGroupsPolicy ?? 'Merge',
   };
@@ -93,8 +95,6 @@ export function containerSecurity(
 ): Init<LinuxContainerSecurityContext> {
   const own = container.securityContext ?? {};
   const context = pod.spec.securityContext ?? {};
-  const runAsUser = own.runAsUser ?? context.runAsUser;
-  const runAsGroup = own.runAsGroup ?? context.runAsGroup;
   const privileged = own.privileged ?? false;
   const unmasked = privileged || own.procMount === 'Unmasked';
   return {
@@ -112,8 +112,7 @@ export function containerSecurity(
     supplemental_groups_policy: context.supplementalGroupsPolicy ?? 'Merge',
     masked_paths: unmasked ? [] : maskedPaths,
     readonly_paths: unmasked ? [] : readonlyPaths,
-    ...(runAsUser === undefined ? {} : { run_as_user: int64(runAsUser) }),
-    ...(runAsGroup === undefined ? {} : { run_as_group: int64(runAsGroup) }),
+    ...runAs(own.runAsUser ?? context.runAsUser, own.runAsGroup ?? context.runAsGroup),
   };
 }
 

@@ -58,18 +58,14 @@ export interface ContainerStatusInput {
   isTerminal: boolean;
 }
 
-export interface PodContainerStatuses {
-  init: ContainerStatus[];
-  containers: ContainerStatus[];
-  ephemeral: ContainerStatus[];
-}
+export type PodContainerStatuses = ReturnType<typeof computeContainerStatuses>;
 
 /** Bytes of all messages of ended containers together, as many for each. */
 const maxMessageBytes = 12 << 10;
 /** Of all that wait: what went wrong may be told in words of the container, as many as it likes. */
 const maxProblemBytes = 256 << 10;
 
-export function computeContainerStatuses(pod: Pod, given: ContainerStatusInput): PodContainerStatuses {
+export function computeContainerStatuses(pod: Pod, given: ContainerStatusInput) {
   const cut = (text: string, bytesOfAll: number) =>
     Buffer.from(text)
       .subarray(0, Math.trunc(bytesOfAll / allContainersOf(pod).length))
@@ -92,7 +88,7 @@ export function computeContainerStatuses(pod: Pod, given: ContainerStatusInput):
       .map((c) => of(c, waitingReason))
       .sort(byName),
     ephemeral: ephemeralContainersOf(pod)
-      .map((c) => {
+      .map((c): ContainerStatus => {
         const { started: _, ...status } = of(c, 'ContainerCreating');
         return { ...status, ready: false };
       })

@@ -17,17 +17,6 @@ export interface PhaseInput {
   wasInitialized: boolean;
 }
 
-/** Containers, by what is said of them. */
-interface Counts {
-  running: number;
-  /** They have not begun, or nobody knows. */
-  waiting: number;
-  stopped: number;
-  /** Of those stopped, the ones that are started again. */
-  restarting: number;
-  succeeded: number;
-}
-
 export function computePhase(pod: Pod, { statuses, isTerminal, wasInitialized }: PhaseInput): PodPhase {
   const byName = new Map(statuses.map((s) => [s.name, s]));
   const init = countInit(pod, byName);
@@ -45,7 +34,7 @@ export function computePhase(pod: Pod, { statuses, isTerminal, wasInitialized }:
 const restarts = (pod: Pod, container: Container, { exitCode, reason }: { exitCode: number; reason?: string }) =>
   reason === restartingAll || shouldRestart(pod, container, exitCode);
 
-function countInit(pod: Pod, byName: Map<string, ContainerStatus>): { pending: number; failed: number } {
+function countInit(pod: Pod, byName: Map<string, ContainerStatus>) {
   const out = { pending: 0, failed: 0 };
   for (const container of initContainersOf(pod).filter((c) => !isSidecar(c))) {
     const status = byName.get(container.name);
@@ -57,10 +46,7 @@ function countInit(pod: Pod, byName: Map<string, ContainerStatus>): { pending: n
   return out;
 }
 
-function countSidecars(
-  pod: Pod,
-  byName: Map<string, ContainerStatus>,
-): Pick<Counts, 'running' | 'waiting'> & { pending: number } {
+function countSidecars(pod: Pod, byName: Map<string, ContainerStatus>) {
   const out = { running: 0, waiting: 0, pending: 0 };
   for (const container of initContainersOf(pod).filter(isSidecar)) {
     const status = byName.get(container.name);
@@ -77,7 +63,8 @@ function countSidecars(
   return out;
 }
 
-function countContainers(pod: Pod, byName: Map<string, ContainerStatus>): Counts {
+/** Those that wait have not begun, or nobody knows; of those stopped some are started again. */
+function countContainers(pod: Pod, byName: Map<string, ContainerStatus>) {
   const out = { running: 0, waiting: 0, stopped: 0, restarting: 0, succeeded: 0 };
   for (const container of containersOf(pod)) {
     const status = byName.get(container.name);

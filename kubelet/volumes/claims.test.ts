@@ -6,7 +6,7 @@ import { type MemoryApi, startMemoryApi } from '../../test/builders/memory-api.t
 import { memoryClient } from '../../test/builders/memory-client.ts';
 import { ClaimError, findBoundClaim } from './claims.ts';
 import { NotYetError, StepError } from './plugin.ts';
-import { describeUnmounted, VolumeFailure } from './volume-error.ts';
+import { describeUnmounted } from './volume-error.ts';
 
 const claims = '/api/v1/namespaces/default/persistentvolumeclaims';
 const volumes = '/api/v1/persistentvolumes';
@@ -108,11 +108,10 @@ describe('findBoundClaim()', () => {
 });
 
 test('what has failed is told in one event a volume, and claims in one for all', () => {
-  const failure = (name: string, cause: Error, spec?: object) =>
-    new VolumeFailure(
-      { volume: { name }, ...(spec ? { pv: { metadata: { name: `pv-${name}` }, spec } as never } : {}) },
-      cause,
-    );
+  const failure = (name: string, cause: Error, spec?: object) => ({
+    ref: { volume: { name }, ...(spec ? { pv: { metadata: { name: `pv-${name}` }, spec } as never } : {}) },
+    cause,
+  });
   const failures = [
     failure('a', new Error('no such thing')),
     failure('b', new StepError('MountVolume.MountDevice failed', new Error('busy')), {}),

@@ -32,15 +32,13 @@ export function filesPlugin<K extends 'configMap' | 'secret' | 'downwardAPI' | '
   };
 }
 
-export const configMapPlugin = filesPlugin('configMap', 'configmap', (context, source) => {
-  const { name = '', items, optional, defaultMode = 0o644 } = source;
-  return configMapFiles(context, { name, items, optional, defaultMode });
-});
+export const configMapPlugin = filesPlugin('configMap', 'configmap', (context, source) =>
+  configMapFiles(context, { ...source, defaultMode: source.defaultMode ?? 0o644 }),
+);
 
-export const secretPlugin = filesPlugin('secret', 'secret', (context, source) => {
-  const { secretName: name = '', items, optional, defaultMode = 0o644 } = source;
-  return secretFiles(context, { name, items, optional, defaultMode });
-});
+export const secretPlugin = filesPlugin('secret', 'secret', (context, source) =>
+  secretFiles(context, { ...source, name: source.secretName, defaultMode: source.defaultMode ?? 0o644 }),
+);
 
 export const downwardApiPlugin = filesPlugin('downwardAPI', 'downward-api', (context, source) =>
   downwardFiles(context, source.items, source.defaultMode ?? 0o644),

@@ -1,6 +1,7 @@
 // nfs: a folder of a file server, where this node has the programs for it.
 // https://kubernetes.io/docs/concepts/storage/volumes/#nfs
-import { access, mkdir } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import type { Mounts } from '../../host/mounts.ts';
 import { unmountAndRemove } from './local.ts';
 import { sourceOf, type VolumePlugin } from './plugin.ts';
@@ -13,7 +14,7 @@ export const createNfsPlugin = (mounts: Mounts): VolumePlugin => ({
   handles: (ref) => sourceOf(ref).nfs !== undefined,
   async setUp(context) {
     const { server, path } = sourceOf(context).nfs!;
-    if (!(await anyExists(mountHelpers))) {
+    if (!mountHelpers.some((path) => existsSync(path))) {
       throw new Error('mount.nfs is not there: install nfs-common (or nfs-utils) on the machine of this node');
     }
     await mkdir(context.diskDir, { recursive: true, mode: 0o750 });
@@ -25,15 +26,3 @@ export const createNfsPlugin = (mounts: Mounts): VolumePlugin => ({
   tearDown: (diskDir) => unmountAndRemove(mounts, diskDir),
   measure: fileSystemUse,
 });
-
-async function anyExists(paths: readonly string[]): Promise<boolean> {
-  const found = await Promise.all(
-    paths.map((path) =>
-      access(path).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return found.includes(true);
-}

@@ -89,7 +89,7 @@ describe('volumes of claims', () => {
     assert.deepEqual(await bed.look(), { isReady: true, wakeAfterMs: undefined });
     const [context] = bed.seen;
     assert.equal(context!.diskDir, join(bed.dir, 'pods/uid/volumes/fake/pv'));
-    assert.deepEqual(await bed.volumes.measure(true), [
+    assert.deepEqual(await bed.volumes.measureClaims(), [
       { name: 'v', claim: { namespace: 'default', name: 'c' }, usedBytes: 7 },
     ]);
   });

@@ -13,7 +13,7 @@ import type { Mounts } from '../../host/mounts.ts';
 import { removeTree } from '../../host/remove-tree.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
-import type { ObjectReader } from '../objects/watched-objects.ts';
+import type { WatchedObjects } from '../objects/watched-objects.ts';
 import type { PodAddresses } from '../spec/pod-fields.ts';
 import { checkBlockDevice } from './block-device.ts';
 import { type BoundClaim, checkNodeAffinity, claimNameOf } from './claims.ts';
@@ -26,9 +26,8 @@ import {
   type VolumePlugin,
   type VolumeRef,
 } from './plugin.ts';
-import type { SubPaths } from './sub-path.ts';
-import { describeUnmounted, type VolumeError, VolumeFailure } from './volume-error.ts';
-import type { PodVolumeUse } from './volume-use.ts';
+import { describeUnmounted, type VolumeError, type VolumeFailure } from './volume-error.ts';
+import { type ClaimUse, isOfClaim, type PodVolumeUse } from './volume-use.ts';
 
 export interface VolumeDeps {
   /** `<root>/pods` and `<root>/memory`. */
@@ -38,10 +37,9 @@ export interface VolumeDeps {
   /** The claim behind a volume, ready to be mounted on this node. Throws ClaimError, or what else is wrong. */
   claimOf(pod: Pod, volume: Volume): Promise<BoundClaim>;
   node(): Node | undefined;
-  objects: ObjectReader;
+  objects: Pick<WatchedObjects, 'configMap' | 'secret'>;
   tokens: ServiceAccountTokens;
   mounts: Mounts;
-  subPaths: SubPaths;
   clock: Clock;
   allocatable(): Readonly<Record<string, string>>;
 }
@@ -107,7 +105,7 @@ export class PodVolumes {
     };
     const failures = await this.#each(pod, isWanted, addresses);
     if (failures.length > 0) this.#retryAtMs = now + refreshRetryMs;
-    for (const { volume } of failures) if (!this.#isLive(volume)) this.#due.set(volume, this.#retryAtMs);
+    for (const { ref } of failures) if (!this.#isLive(ref.volume.name)) this.#due.set(ref.volume.name, this.#retryAtMs);
     return describeUnmounted(failures, []);
   }
 
@@ -138,7 +136,7 @@ export class PodVolumes {
             if (isBlock(ref)) await checkBlockDevice(path);
             this.#ready.set(volume.name, { path, isReadOnly, ref, diskDir: context.diskDir });
           } catch (err) {
-            failed.push(new VolumeFailure(ref, err as Error));
+            failed.push({ ref, cause: err as Error });
           }
         }),
     );
@@ -167,7 +165,6 @@ export class PodVolumes {
     { ref, addresses, isReadOnly }: { ref: VolumeRef; addresses: PodAddresses; isReadOnly: boolean },
   ): VolumeContext {
     const { podsDir, memoryDir, objects, tokens, mounts, clock } = this.#deps;
-    const podRef = { uid: this.#uid, namespace: pod.metadata.namespace ?? '' };
     const { name } = ref.volume;
     const refreshAt = (atMs: number) => this.#due.set(name, Math.min(this.#due.get(name) ?? atMs, atMs));
     return {
@@ -179,8 +176,8 @@ export class PodVolumes {
       fsGroup: pod.spec.securityContext?.fsGroup,
       addresses,
       allocatable: this.#deps.allocatable(),
-      configMap: (name) => objects.configMap(podRef, name),
-      secret: (name) => objects.secret(podRef, name),
+      configMap: (name) => objects.configMap(pod, name),
+      secret: (name) => objects.secret(pod, name),
       token: async (wish) => {
         const { value, refreshAtMs } = await tokens.get(pod, wish);
         refreshAt(refreshAtMs);
@@ -192,10 +189,17 @@ export class PodVolumes {
     };
   }
 
-  /** How full its volumes are, or those of its claims alone; those that cannot be measured are left out. */
-  async measure(isOfClaims: boolean): Promise<PodVolumeUse[]> {
-    const uses = [...this.#ready.values()].map(async ({ ref, diskDir, path }): Promise<PodVolumeUse[]> => {
-      if (isOfClaims && !ref.claim) return [];
+  /** How full its volumes are; those that cannot be measured are left out. */
+  measure(): Promise<PodVolumeUse[]> {
+    return this.#measure([...this.#ready.values()]);
+  }
+
+  async measureClaims(): Promise<ClaimUse[]> {
+    return (await this.#measure([...this.#ready.values()].filter(({ ref }) => ref.claim))).filter(isOfClaim);
+  }
+
+  async #measure(volumes: ReadyVolume[]): Promise<PodVolumeUse[]> {
+    const uses = volumes.map(async ({ ref, diskDir, path }): Promise<PodVolumeUse[]> => {
       const plugin = this.#pluginOf(ref);
       const use = await plugin?.measure?.(diskDir, path).catch(() => undefined);
       if (!use) return [];

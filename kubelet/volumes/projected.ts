@@ -29,14 +29,8 @@ async function projectSource(
   source: VolumeProjection,
   defaultMode: number,
 ): Promise<Map<string, VolumeFile>> {
-  if (source.configMap) {
-    const { name = '', items, optional } = source.configMap;
-    return configMapFiles(context, { name, items, optional, defaultMode });
-  }
-  if (source.secret) {
-    const { name = '', items, optional } = source.secret;
-    return secretFiles(context, { name, items, optional, defaultMode });
-  }
+  if (source.configMap) return configMapFiles(context, { ...source.configMap, defaultMode });
+  if (source.secret) return secretFiles(context, { ...source.secret, defaultMode });
   if (source.downwardAPI) return downwardFiles(context, source.downwardAPI.items, defaultMode);
   if (source.serviceAccountToken) {
     const data = Buffer.from(await context.token(source.serviceAccountToken));

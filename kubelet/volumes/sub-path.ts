@@ -3,12 +3,13 @@
 // open is bound to a place of ours, which is what the container then mounts. Upstream:
 // pkg/volume/util/subpath.
 
-import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { chmod, type FileHandle, mkdir, open, readFile, realpath, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { runCommand } from '../../host/command.ts';
 import { ifThere } from '../../host/if-there.ts';
-import { parseMountPoints } from '../../host/mounts.ts';
+import type { Mounts } from '../../host/mounts.ts';
+import { removePlace } from '../../host/remove-tree.ts';
 import { ContainerConfigError } from '../spec/environment.ts';
 
 /** Node does not name it: a descriptor that only stands for a file, whatever its kind, and reads nothing. */
@@ -20,41 +21,24 @@ const pathOf = (handle: FileHandle) => `/proc/self/fd/${handle.fd}`;
 const leadsOut = (below: string) =>
   new ContainerConfigError(`failed to prepare subPath for volumeMount: ${below} leads out of the volume`);
 
-export interface SubPaths {
-  /** Makes `target` stand for what lies at `below` in the volume, which is made as a folder when it is not there. */
-  pin(volume: string, below: string, target: string): Promise<void>;
-}
-
-export function createSubPaths(mountInfoFile = '/proc/self/mountinfo'): SubPaths {
-  return {
-    async pin(volume, below, target) {
-      const source = await openSubPath(volume, below);
-      try {
-        const mounted = parseMountPoints(await readFile(mountInfoFile, 'utf8'));
-        await clearPlace(target, mounted.includes(target));
-        await mkdir(dirname(target), { recursive: true });
-        if ((await source.stat()).isDirectory()) await mkdir(target);
-        else await writeFile(target, '');
-        await run('mount', ['-n', '--no-canonicalize', '--bind', '/proc/self/fd/3', target], source.fd);
-      } finally {
-        await source.close();
-      }
-    },
-  };
-}
-
-/**
- * Removes what the container's last run had there: the volume may hold something else now. Never
- * what is below a mount.
- */
-async function clearPlace(target: string, isMounted: boolean): Promise<void> {
-  if (isMounted) await run('umount', [target]);
+/** Makes `target` stand for what lies at `below` in the volume, which is made as a folder when it is not there. */
+export async function pinSubPath(
+  mounts: Pick<Mounts, 'unmount'>,
+  { volume, below }: { volume: string; below: string },
+  target: string,
+): Promise<void> {
+  const source = await openSubPath(volume, below);
   try {
-    await rmdir(target);
-  } catch (err) {
-    const { code } = err as NodeJS.ErrnoException;
-    if (code === 'ENOTDIR') await unlink(target);
-    else if (code !== 'ENOENT') throw err;
+    // What the container's last run had there: the volume may hold something else now. Never what is below a mount.
+    await mounts.unmount(target);
+    await removePlace(target);
+    await mkdir(dirname(target), { recursive: true });
+    if ((await source.stat()).isDirectory()) await mkdir(target);
+    else await writeFile(target, '');
+    const args = ['-n', '--no-canonicalize', '--bind', '/proc/self/fd/0', target];
+    await runCommand('mount', args, { input: source.fd });
+  } finally {
+    await source.close();
   }
 }
 
@@ -98,17 +82,4 @@ async function openOrMake(dir: FileHandle, name: string, mode: number): Promise<
   // As open as the volume itself, whatever the umask.
   await chmod(pathOf(made), mode);
   return made;
-}
-
-/** Runs a program; the descriptor is its third. */
-function run(program: string, args: readonly string[], fd?: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe', fd ?? 'ignore'] });
-    let complaint = '';
-    child.stderr!.on('data', (chunk: Buffer) => {
-      complaint += chunk;
-    });
-    child.once('error', reject);
-    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`${program}: ${complaint.trim()}`))));
-  });
 }

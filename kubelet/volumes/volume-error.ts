@@ -3,19 +3,9 @@ import { ClaimError } from './claims.ts';
 import { isBlock, NotYetError, StepError, specNameOf, type VolumeRef } from './plugin.ts';
 
 /** A volume could not be made ready. */
-export class VolumeFailure {
-  /** Its name in the pod. */
-  readonly volume: string;
-  readonly specName: string;
-  readonly isBlock: boolean;
-  readonly cause: Error;
-
-  constructor(ref: VolumeRef, cause: Error) {
-    this.volume = ref.volume.name;
-    this.specName = specNameOf(ref);
-    this.isBlock = isBlock(ref);
-    this.cause = cause;
-  }
+export interface VolumeFailure {
+  ref: VolumeRef;
+  cause: Error;
 }
 
 /** What the steps of a folder are called when it is a device. */
@@ -38,14 +28,14 @@ export function describeUnmounted(failures: readonly VolumeFailure[], unmounted:
   const [claims, waiting] = [of(ClaimError), of(NotYetError)];
   const errors = failures
     .filter((one) => !claims.includes(one) && !waiting.includes(one))
-    .map(({ specName, isBlock, cause }): VolumeError => {
+    .map(({ ref, cause }): VolumeError => {
       const step = cause instanceof StepError ? cause.step : 'MountVolume.SetUp failed';
-      const told = (isBlock && blockSteps[step]) || step;
-      const reason = isBlock ? 'FailedMapVolume' : 'FailedMount';
-      return { reason, message: `${told} for volume "${specName}" : ${cause.message}`, isWaiting: false };
+      const told = (isBlock(ref) && blockSteps[step]) || step;
+      const reason = isBlock(ref) ? 'FailedMapVolume' : 'FailedMount';
+      return { reason, message: `${told} for volume "${specNameOf(ref)}" : ${cause.message}`, isWaiting: false };
     });
   if (claims.length + waiting.length === 0) return errors;
-  const list = (some: readonly VolumeFailure[]) => `[${some.map(({ volume }) => volume).join(' ')}]`;
+  const list = (some: readonly VolumeFailure[]) => `[${some.map(({ ref }) => ref.volume.name).join(' ')}]`;
   const why = claims.length > 0 ? claims.map(({ cause }) => cause.message).join('; ') : 'context deadline exceeded';
   const message = `Unable to attach or mount volumes: unmounted volumes=[${[...unmounted].sort().join(' ')}], unattached volumes=${list(waiting)}, failed to process volumes=${list(claims)}: ${why}`;
   return [...errors, { reason: 'FailedMount', message, isWaiting: claims.length === 0 }];

@@ -8,15 +8,19 @@ import { podField, resourceField } from '../spec/pod-fields.ts';
 import type { VolumeFile } from './atomic-writer.ts';
 import type { VolumeContext } from './plugin.ts';
 
-interface Selection {
+export interface SourceOptions {
+  name?: string | undefined;
   items?: readonly KeyToPath[] | undefined;
   optional?: boolean | undefined;
   defaultMode: number;
-  /** What a missing key is called in the error. */
-  missingKey: string;
 }
 
-function selectFiles(all: ReadonlyMap<string, Buffer>, selection: Selection): Map<string, VolumeFile> {
+/** `missingKey` is what one is called in the error. */
+function selectFiles(
+  all: ReadonlyMap<string, Buffer>,
+  selection: SourceOptions,
+  missingKey: string,
+): Map<string, VolumeFile> {
   const out = new Map<string, VolumeFile>();
   if (!selection.items?.length) {
     for (const [key, data] of all) out.set(key, { data, mode: selection.defaultMode });
@@ -25,23 +29,16 @@ function selectFiles(all: ReadonlyMap<string, Buffer>, selection: Selection): Ma
   for (const { key, path, mode } of selection.items) {
     const data = all.get(key);
     if (data) out.set(path, { data, mode: mode ?? selection.defaultMode });
-    else if (!selection.optional) throw new Error(`${selection.missingKey}: ${key}`);
+    else if (!selection.optional) throw new Error(`${missingKey}: ${key}`);
   }
   return out;
 }
 
-export interface SourceOptions {
-  name: string;
-  items?: readonly KeyToPath[] | undefined;
-  optional?: boolean | undefined;
-  defaultMode: number;
-}
-
 export async function configMapFiles(context: VolumeContext, source: SourceOptions): Promise<Map<string, VolumeFile>> {
-  const found = await context.configMap(source.name);
-  if (!found && !source.optional) throw new Error(`configmap "${source.name}" not found`);
-  const missingKey = 'configmap references non-existent config key';
-  return selectFiles(bytesOfConfigMap(found), { ...source, missingKey });
+  const { name = '', optional } = source;
+  const found = await context.configMap(name);
+  if (!found && !optional) throw new Error(`configmap "${name}" not found`);
+  return selectFiles(bytesOfConfigMap(found), source, 'configmap references non-existent config key');
 }
 
 function bytesOfConfigMap(found: ConfigMap | undefined): Map<string, Buffer> {
@@ -52,10 +49,11 @@ function bytesOfConfigMap(found: ConfigMap | undefined): Map<string, Buffer> {
 }
 
 export async function secretFiles(context: VolumeContext, source: SourceOptions): Promise<Map<string, VolumeFile>> {
-  const found: Secret | undefined = await context.secret(source.name);
-  if (!found && !source.optional) throw new Error(`secret "${source.name}" not found`);
+  const { name = '', optional } = source;
+  const found: Secret | undefined = await context.secret(name);
+  if (!found && !optional) throw new Error(`secret "${name}" not found`);
   const bytes = new Map(Object.entries(found?.data ?? {}).map(([key, text]) => [key, Buffer.from(text, 'base64')]));
-  return selectFiles(bytes, { ...source, missingKey: 'references non-existent secret key' });
+  return selectFiles(bytes, source, 'references non-existent secret key');
 }
 
 export function downwardFiles(

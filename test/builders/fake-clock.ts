@@ -10,6 +10,7 @@ interface Pending {
 /** A clock that stands still until `advance` is called; timers fire in order of their time. */
 export class FakeClock implements Clock {
   #nowMs: number;
+  #setByMs = 0;
   #seq = 0;
   #pending = new Set<Pending>();
 
@@ -18,7 +19,12 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#setByMs;
+  }
+
+  /** Sets the time of day, as an administrator or a time server does. */
+  set(byMs: number): void {
+    this.#setByMs += byMs;
   }
 
   monotonicMs(): number {

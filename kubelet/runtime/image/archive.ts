@@ -1,26 +1,25 @@
 // Image archives: what `docker save` and OCI tools write. The archive is unpacked into a scratch
 // directory; its layers go into the layer store, its images into the image store.
-import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { removeTree } from '../../../host/remove-tree.ts';
+import { formatReference, parseReference, repositoryOf } from '../../../machinery/image-reference.ts';
+import { asInvalid } from '../errors.ts';
 import { runCommand } from '../process/command.ts';
 import { openDecompressed, readTogether } from './decompress.ts';
 import { whileRoomIn } from './disk-room.ts';
 import {
-  type ImageConfigFile,
+  checkDigest,
   isIndex,
   listOf,
   maxDocumentBytes,
   parseDocument,
-  parseImageConfig,
   parseManifest,
   selectPlatform,
   someString,
 } from './image-config.ts';
 import type { ImageRecord, ImageStore } from './image-store.ts';
-import { formatReference, parseReference, repositoryOf } from './reference.ts';
 
 interface ArchiveImage {
   configPath: string;
@@ -107,8 +106,7 @@ const blobPath = (digest: string) => join('blobs', ...digest.split(':'));
 function readManifest(dir: string, digest: string, architecture: string): { configPath: string; layerPaths: string[] } {
   const read = (name: string) => {
     const bytes = readInside(dir, blobPath(name));
-    const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-    if (actual !== name) throw new Error(`blob is ${actual}, not ${name}`);
+    checkDigest(bytes, name);
     return parseManifest(bytes, name);
   };
   const top = read(digest);
@@ -144,25 +142,17 @@ function pathInside(dir: string, path: string): string {
 }
 
 async function importImage(images: ImageStore, dir: string, image: ArchiveImage, signal?: AbortSignal) {
-  const configBytes = readInside(dir, image.configPath);
-  const file: ImageConfigFile = parseImageConfig(configBytes);
-  if (file.diffIds.length !== image.layerPaths.length)
-    throw new Error('the image has more layers than its config names');
   if (image.names.length > maxNames) throw new Error(`an image of the archive has more than ${maxNames} names`);
-  const names = image.names.map(parseReference);
-  return images.layers.hold(file.diffIds, async () => {
-    let sizeBytes = configBytes.length;
-    for (const [i, path] of image.layerPaths.entries()) {
-      const layer = await images.layers.unpack(file.diffIds[i]!, pathInside(dir, path), signal);
-      sizeBytes += layer.sizeBytes;
-    }
-    return images.add({
-      id: createHash('sha256').update(configBytes).digest('hex'),
-      tags: names.filter((n) => n.tag !== undefined && n.digest === undefined).map(formatReference),
-      digests: image.digest ? names.map((n) => `${repositoryOf(n)}@${image.digest}`) : [],
-      sizeBytes,
-      config: file.config,
-      diffIds: file.diffIds,
-    });
+  const names = asInvalid(() => image.names.map(parseReference));
+  const unpack = async (diffIds: readonly string[]) => {
+    let sizeBytes = 0;
+    for (const [i, path] of image.layerPaths.entries())
+      sizeBytes += (await images.layers.unpack(diffIds[i]!, pathInside(dir, path), signal)).sizeBytes;
+    return sizeBytes;
+  };
+  const layers = { count: image.layerPaths.length, unpack };
+  return images.make(readInside(dir, image.configPath), layers, {
+    tags: names.filter((n) => n.tag !== undefined && n.digest === undefined).map(formatReference),
+    digests: image.digest ? names.map((n) => `${repositoryOf(n)}@${image.digest}`) : [],
   });
 }

@@ -1,5 +1,6 @@
 // What images say of themselves, decoded once and strictly: manifests, indexes, and the `config` part of the image
 // configuration. All of it was written by others; what does not have its form is an Error that says where.
+import { createHash } from 'node:crypto';
 
 export interface ImageConfig {
   entrypoint: string[];
@@ -11,14 +12,6 @@ export interface ImageConfig {
   labels: Record<string, string>;
   /** Paths that want a volume. Records of before this was kept do not have it. */
   volumes?: string[];
-}
-
-export interface ImageConfigFile {
-  config: ImageConfig;
-  /** Digests of the uncompressed layers, lowest first. */
-  diffIds: string[];
-  architecture: string;
-  os: string;
 }
 
 export interface Descriptor {
@@ -87,6 +80,13 @@ function stringMapOf(value: unknown, what: string): Record<string, string> {
   return Object.fromEntries(entries.map(([key, text]) => [key, stringOf(text, `${what}.${key}`)]));
 }
 
+export const sha256 = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+/** Throws where a document is not the one that its name says. */
+export function checkDigest(bytes: Uint8Array, digest: string): void {
+  if (sha256(bytes) !== digest) throw new Error(`blob is ${sha256(bytes)}, not ${digest}`);
+}
+
 /** A digest also names files: nothing but the form that we can check is one. */
 function digestOf(value: unknown, what: string): string {
   if (typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value)) return value;
@@ -94,7 +94,7 @@ function digestOf(value: unknown, what: string): string {
 }
 
 /** Decodes an image configuration (OCI or docker). Throws an Error when it is not one. */
-export function parseImageConfig(bytes: Uint8Array): ImageConfigFile {
+export function parseImageConfig(bytes: Uint8Array): { config: ImageConfig; diffIds: string[] } {
   const raw = parseDocument(bytes, 'the image configuration');
   const rootfs = objectOf(raw.rootfs ?? {}, 'rootfs');
   if (!Array.isArray(rootfs.diff_ids)) throw new Error('the image configuration has no rootfs.diff_ids');
@@ -116,9 +116,8 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfigFile {
       labels: stringMapOf(config.Labels, 'config.Labels'),
       volumes,
     },
+    /** Digests of the uncompressed layers, lowest first. */
     diffIds,
-    architecture: stringOf(raw.architecture, 'architecture'),
-    os: stringOf(raw.os, 'os'),
   };
 }
 

@@ -1,9 +1,11 @@
 // Images on this node: a record each, by the digest of their config, with all the names they are known by.
+import { createHash } from 'node:crypto';
 import { removeTreeSync } from '../../../host/remove-tree.ts';
+import { formatReference, parseImageId, parseReference } from '../../../machinery/image-reference.ts';
+import { asInvalid } from '../errors.ts';
 import { RecordStore } from '../store/checkpoint.ts';
-import type { ImageConfig } from './image-config.ts';
+import { type ImageConfig, parseImageConfig } from './image-config.ts';
 import type { LayerStore } from './layer-store.ts';
-import { formatReference, parseImageId, parseReference } from './reference.ts';
 
 export interface ImageRecord {
   /** Hex digits of the digest of the config; with `sha256:` before it, the interface's image id. */
@@ -31,7 +33,7 @@ export class ImageStore {
     return this.#records.list();
   }
 
-  /** Finds an image by id, name with tag, or name with digest. Undefined when absent; throws on a malformed name. */
+  /** Finds an image by id, name with tag, or name with digest. Undefined when absent; a malformed name is INVALID_ARGUMENT. */
   find(text: string): ImageRecord | undefined {
     const id = parseImageId(text);
     if (id) return this.#records.get(id);
@@ -39,12 +41,27 @@ export class ImageStore {
       const byPrefix = this.#records.find(text);
       if (byPrefix) return byPrefix;
     }
-    const name = formatReference(parseReference(text));
+    const name = formatReference(asInvalid(() => parseReference(text)));
     return this.list().find((r) => r.tags.includes(name) || r.digests.includes(name));
   }
 
+  /** Makes an image of its configuration and of its layers, which `unpack` brings here; answers with their bytes. */
+  make(
+    configBytes: Buffer,
+    layers: { count: number; unpack(diffIds: readonly string[]): Promise<number> },
+    names: Pick<ImageRecord, 'tags' | 'digests'>,
+  ): Promise<ImageRecord> {
+    const { config, diffIds } = parseImageConfig(configBytes);
+    if (diffIds.length !== layers.count) throw new Error('the image has more layers than its config names');
+    return this.layers.hold(diffIds, async () => {
+      const sizeBytes = configBytes.length + (await layers.unpack(diffIds));
+      const id = createHash('sha256').update(configBytes).digest('hex');
+      return this.#add({ id, ...names, sizeBytes, config, diffIds });
+    });
+  }
+
   /** Records an image under more names. A tag belongs to one image: another that had it loses it. */
-  add(image: ImageRecord): ImageRecord {
+  #add(image: ImageRecord): ImageRecord {
     for (const other of this.list()) {
       const tags = other.tags.filter((t) => other.id === image.id || !image.tags.includes(t));
       if (tags.length !== other.tags.length) this.#records.update(other.id, { tags });

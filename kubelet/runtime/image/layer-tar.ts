@@ -102,10 +102,14 @@ export function buildHeader(name: string, type: string, like?: Buffer): Buffer {
   put('0000000\0', 329, 8);
   put('0000000\0', 337, 8);
   put('', 345, 155);
-  block.fill(' ', 148, 156);
-  const sum = block.reduce((total, byte) => total + byte, 0);
-  put(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8);
-  return block;
+  return writeChecksum(block);
+}
+
+function writeChecksum(header: Buffer): Buffer {
+  header.fill(' ', 148, 156);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');
+  return header;
 }
 
 /** A pax record carries its own length in decimal. */
@@ -120,10 +124,7 @@ function buildPax(records: readonly string[]): Buffer {
   const content = Buffer.from(records.map(paxRecord).join(''));
   const header = buildHeader('PaxHeader', typeFlag.pax);
   header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124, 12, 'latin1');
-  header.fill(' ', 148, 156);
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');
-  return Buffer.concat([header, content, Buffer.alloc(paddedSize(content.length) - content.length)]);
+  return Buffer.concat([writeChecksum(header), content, Buffer.alloc(paddedSize(content.length) - content.length)]);
 }
 
 /** Splits the content of a pax header into `key=value` records, as parts of its bytes. */

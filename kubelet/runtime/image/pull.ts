@@ -6,24 +6,30 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, rmSync, statSync 
 import { open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ifThere } from '../../../host/if-there.ts';
+import {
+  formatReference,
+  type ImageReference,
+  parseReference,
+  repositoryOf,
+} from '../../../machinery/image-reference.ts';
 import { KeyedLock } from '../../../machinery/keyed-lock.ts';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
 import { RpcError } from '../../../proto/unary-server.ts';
-import { describeError, invalidArgument, notFound, unavailable } from '../errors.ts';
+import { asInvalid, describeError, notFound, unavailable } from '../errors.ts';
 import { watchRoom } from './disk-room.ts';
 import {
+  checkDigest,
   type Descriptor,
   type Index,
   isIndex,
   type Manifest,
   maxDocumentBytes,
-  parseImageConfig,
   parseManifest,
   selectPlatform,
+  sha256,
 } from './image-config.ts';
-import type { ImageRecord, ImageStore } from './image-store.ts';
+import type { ImageStore } from './image-store.ts';
 import { type Answer, NoProgressError, type ProgressOptions, readUpTo } from './progress.ts';
-import { formatReference, type ImageReference, parseReference, repositoryOf } from './reference.ts';
 import { manifestTypes, openRegistry, type Registry, RegistryError } from './registry.ts';
 
 export interface PullerOptions {
@@ -37,10 +43,7 @@ export interface PullerOptions {
   progress: ProgressOptions;
 }
 
-export interface Puller {
-  /** Makes an image present. Rejects with an RpcError worded for the pod's status. */
-  pull(name: string, auth: AuthConfig | null, signal: AbortSignal): Promise<ImageRecord>;
-}
+export type Puller = ReturnType<typeof createPuller>;
 
 const parallelFetches = 3;
 
@@ -57,14 +60,15 @@ export function removeStaleParts(ingestDir: string, olderThanMs: number): void {
   }
 }
 
-export function createPuller(options: PullerOptions): Puller {
+export function createPuller(options: PullerOptions) {
   const locks = new KeyedLock();
   const context: PullContext = { ...options, blobs: new KeyedLock() };
   mkdirSync(options.ingestDir, { recursive: true });
   return {
-    pull: (name, auth, signal) =>
+    /** Makes an image present. Rejects with an RpcError worded for the pod's status. */
+    pull: (name: string, auth: AuthConfig | null, signal: AbortSignal) =>
       locks.run(name, async () => {
-        const ref = parseOrReject(name);
+        const ref = asInvalid(() => parseReference(name));
         try {
           return await pullFromAny(context, ref, auth, signal);
         } catch (err) {
@@ -75,14 +79,6 @@ export function createPuller(options: PullerOptions): Puller {
 }
 
 const formatOf = (name: string, ref: ImageReference) => (name.includes('@') ? name : formatReference(ref));
-
-function parseOrReject(name: string): ImageReference {
-  try {
-    return parseReference(name);
-  } catch (err) {
-    throw invalidArgument((err as Error).message);
-  }
-}
 
 function toRpcError(name: string, err: unknown): RpcError {
   const message = `failed to pull and unpack image "${name}": ${describeError(err)}`;
@@ -109,12 +105,9 @@ async function pullFrom(options: PullContext, ref: ImageReference, registry: Reg
   const top = await resolve(registry, ref, signal);
   const manifest = await selectManifest(registry, top, options.architecture, signal);
   const configBytes = await fetchSmallBlob(registry, manifest.config, signal);
-  const file = parseImageConfig(configBytes);
-  if (file.diffIds.length !== manifest.layers.length)
-    throw new Error('the image has more layers than its config names');
-  const { images } = options;
-  return images.layers.hold(file.diffIds, async () => {
-    const queue = manifest.layers.map((layer, i) => ({ layer, diffId: file.diffIds[i]! }));
+  const { layers } = manifest;
+  const unpack = async (diffIds: readonly string[]) => {
+    const queue = layers.map((layer, i) => ({ layer, diffId: diffIds[i]! }));
     const abort = new AbortController();
     const either = AbortSignal.any([signal, abort.signal]);
     const work = async () => {
@@ -130,23 +123,22 @@ async function pullFrom(options: PullContext, ref: ImageReference, registry: Reg
     );
     const failed = (await Promise.allSettled(workers)).find((r) => r.status === 'rejected');
     if (failed) throw abort.signal.aborted ? abort.signal.reason : failed.reason;
-    return images.add({
-      id: createHash('sha256').update(configBytes).digest('hex'),
+    return layers.reduce((sum, layer) => sum + layer.size, 0);
+  };
+  return options.images.make(
+    configBytes,
+    { count: layers.length, unpack },
+    {
       tags: ref.tag && !ref.digest ? [formatReference(ref)] : [],
       digests: [`${repositoryOf(ref)}@${top.digest}`],
-      sizeBytes: configBytes.length + manifest.layers.reduce((sum, layer) => sum + layer.size, 0),
-      config: file.config,
-      diffIds: file.diffIds,
-    });
-  });
+    },
+  );
 }
 
 interface FetchedManifest {
   digest: string;
   content: Manifest | Index;
 }
-
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 async function resolve(registry: Registry, ref: ImageReference, signal: AbortSignal): Promise<FetchedManifest> {
   try {
@@ -168,7 +160,7 @@ async function fetchManifest(registry: Registry, reference: string, signal: Abor
   const accept = manifestTypes.join(', ');
   const response = await registry.request(`manifests/${reference}`, { headers: { accept }, signal });
   const bytes = await readWhole(response, 'the manifest');
-  const digest = digestOf(bytes);
+  const digest = sha256(bytes);
   if (reference.startsWith('sha256:') && digest !== reference)
     throw new Error(`manifest is ${digest}, not ${reference}`);
   return { digest, content: parseManifest(bytes, 'the manifest') };
@@ -197,7 +189,7 @@ async function fetchSmallBlob(registry: Registry, { digest, size }: Descriptor, 
   if (size > maxDocumentBytes) throw new Error('the image configuration is too large');
   const response = await registry.request(`blobs/${digest}`, { signal });
   const bytes = await readWhole(response, 'the image configuration');
-  if (digestOf(bytes) !== digest) throw new Error(`blob is ${digestOf(bytes)}, not ${digest}`);
+  checkDigest(bytes, digest);
   return bytes;
 }
 

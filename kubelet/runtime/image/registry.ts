@@ -1,10 +1,11 @@
 // An OCI registry over HTTP: manifests and blobs, with token and basic authentication, by global fetch. Registries on
 // loopback may speak plain HTTP; a mirror is asked before the registry it stands for.
+
 import { STATUS_CODES } from 'node:http';
+import type { ImageReference } from '../../../machinery/image-reference.ts';
 import { describeNetworkError } from '../../../machinery/network-error.ts';
 import type { AuthConfig } from '../../../proto/cri.gen.ts';
 import { type Answer, fetchWithProgress, type ProgressOptions, readUpTo } from './progress.ts';
-import type { ImageReference } from './reference.ts';
 
 export const manifestTypes = [
   'application/vnd.oci.image.index.v1+json',
@@ -30,10 +31,7 @@ export interface RegistryRequest {
   signal: AbortSignal;
 }
 
-export interface Registry {
-  /** Opens `/v2/<repository>/<path>`; throws RegistryError unless the answer is a success. */
-  request(path: string, options: RegistryRequest): Promise<Answer>;
-}
+export type Registry = ReturnType<typeof openRegistry>;
 
 export interface RegistryOptions {
   auth: AuthConfig | null;
@@ -46,7 +44,7 @@ const hostOf = (domain: string) => (domain === 'docker.io' ? 'registry-1.docker.
 const isLoopback = (host: string) => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(host);
 
 /** Opens a repository at its own registry or at a mirror. */
-export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: RegistryOptions): Registry {
+export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: RegistryOptions) {
   const host = hostOf(ref.domain);
   let base = baseUrl ?? `https://${host}`;
   let authorization: string | undefined;
@@ -67,7 +65,8 @@ export function openRegistry(ref: ImageReference, { auth, baseUrl, progress }: R
     }
   };
   return {
-    async request(path, options) {
+    /** Opens `/v2/<repository>/<path>`; throws RegistryError unless the answer is a success. */
+    async request(path: string, options: RegistryRequest): Promise<Answer> {
       let answer = await send(path, options);
       const challenge = challengeOf(answer);
       if (challenge) {

@@ -11,17 +11,12 @@ import { type ContainerRecord, stateOf } from '../store/records.ts';
 import { unmountBundle } from './bundle-mounts.ts';
 import { bundleDirOf, exitFileOf } from './paths.ts';
 
-export interface ExitReport {
-  exitCode: number;
-  atNs: string;
-}
-
 const killed = 137;
 /** What a lost exit counts as: the process is gone and nobody saw how. */
 const unknownExitCode = 255;
 
 /** What conmon wrote about the end of a process, or undefined when it has not (yet). */
-function readExitReport(path: string): ExitReport | undefined {
+function readExitReport(path: string) {
   const exitCode = Number.parseInt(ifThereSync(() => readFileSync(path, 'utf8')) ?? '', 10);
   const stats = Number.isNaN(exitCode) ? undefined : ifThereSync(() => statSync(path, { bigint: true }));
   return stats && { exitCode, atNs: String(stats.mtimeNs) };
@@ -40,7 +35,6 @@ export async function noteContainerExit(rt: Runtime, id: string): Promise<void> 
   const reason = !report ? 'Unknown' : oomKilled ? 'OOMKilled' : exitCode === 0 ? 'Completed' : 'Error';
   const finishedAtNs = report?.atNs ?? nowNs(rt.clock);
   rt.containers.update(id, { finishedAtNs, exitCode, reason });
-  rt.exits.notify(id);
   rt.events.publish({ id, sandboxId: record.sandboxId, type: 'CONTAINER_STOPPED_EVENT', atNs: finishedAtNs });
   await rt.locks.run(id, () => releaseContainer(rt, id));
 }
@@ -78,7 +72,7 @@ export async function eraseContainer(rt: Runtime, id: string): Promise<void> {
 export async function endContainer(rt: Runtime, container: ContainerRecord, timeoutMs: number): Promise<void> {
   const { id, process } = container;
   if (!process) return;
-  const waiter = rt.exits.next(id);
+  const waiter = rt.events.nextStop(id);
   const ended = new AbortController();
   // Cut short when the container ends, so that no timer of a long grace stays behind.
   const sleep = (ms: number) => rt.clock.sleep(ms, ended.signal).catch(() => undefined);
@@ -87,15 +81,12 @@ export async function endContainer(rt: Runtime, container: ContainerRecord, time
     return record !== undefined && stateOf(record) === 'CONTAINER_RUNNING';
   };
   try {
-    if (timeoutMs > 0) {
-      if (signalProcess(process, container.stopSignal)) {
-        await Promise.race([waiter.exited, sleep(timeoutMs)]);
-      }
-    }
+    if (timeoutMs > 0 && signalProcess(process, container.stopSignal))
+      await Promise.race([waiter.stopped, sleep(timeoutMs)]);
     if (!running()) return;
     signalProcess(process, 'SIGKILL');
     // The exit file follows within milliseconds; without it (conmon itself was killed) the process's absence counts.
-    await Promise.race([waiter.exited, sleep(exitFileGraceMs)]);
+    await Promise.race([waiter.stopped, sleep(exitFileGraceMs)]);
     if (running()) await noteContainerExit(rt, id);
   } finally {
     waiter.forget();

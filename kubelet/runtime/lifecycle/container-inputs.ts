@@ -18,15 +18,15 @@ import {
 } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
 import { ifThereSync } from '../../../host/if-there.ts';
+import { isReadOnlyMount } from '../../../host/mounts.ts';
 import type { ContainerConfig, Device, Mount } from '../../../proto/cri.gen.ts';
-import { invalidArgument } from '../errors.ts';
+import { asInvalid, invalidArgument } from '../errors.ts';
 import type { ImageConfig } from '../image/image-config.ts';
 import type { ResolvedMount } from '../spec/mount.ts';
 import { checkMount } from '../spec/mount.ts';
 import type { OciDevice, OciSeccomp } from '../spec/oci.ts';
 import { buildDefaultSeccomp } from '../spec/seccomp.ts';
 import { parseGroup, parsePasswd, resolveUser } from '../spec/user.ts';
-import { isReadOnlyMount } from './node-mounts.ts';
 
 const maxLinks = 40;
 
@@ -87,12 +87,10 @@ export function lookUpUser(config: ContainerConfig, image: ImageConfig, rootfs: 
     policy: security?.supplemental_groups_policy ?? ('Merge' as const),
     imageUser: image.user,
   };
-  try {
+  return asInvalid(() => {
     const passwd = parsePasswd(readInRoot(rootfs, '/etc/passwd'));
     return resolveUser(wish, passwd, parseGroup(readInRoot(rootfs, '/etc/group')));
-  } catch (err) {
-    throw invalidArgument((err as Error).message);
-  }
+  });
 }
 
 /**

@@ -31,17 +31,11 @@ const idPattern = /^[0-9a-f]{64}$/;
 function noteExit(rt: Runtime, id: string): void {
   // conmon writes beside the file and renames: its temporary must be left alone.
   if (!idPattern.test(id)) return;
-  if (rt.sandboxes.get(id)) {
-    markSandboxStopped(rt, id);
-    rt.exits.notify(id);
-    return;
-  }
-  if (!rt.containers.get(id)) {
-    // Written after its container or sandbox was removed.
-    rmSync(exitFileOf(rt, id), { force: true });
-    return;
-  }
-  noteContainerExit(rt, id).catch((err) => rt.log.error({ err, container: id }, 'cleaning up after an exit failed'));
+  if (rt.sandboxes.get(id)) markSandboxStopped(rt, id);
+  else if (rt.containers.get(id))
+    noteContainerExit(rt, id).catch((err) => rt.log.error({ err, container: id }, 'cleaning up after an exit failed'));
+  // Written after its container or sandbox was removed.
+  else rmSync(exitFileOf(rt, id), { force: true });
 }
 
 /** A process seen dead in two sweeps running, without an exit file in between, has nobody to write one. */

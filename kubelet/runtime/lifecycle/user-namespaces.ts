@@ -32,7 +32,9 @@ export async function findUserNamespaceProblem(rt: Runtime): Promise<string | un
     await tryMounts(rt, mountsDirOf(rt, id), `/proc/${holder.pid}/ns/user`);
     return undefined;
   } catch (err) {
-    return describeError(err);
+    const problem = describeError(err);
+    rt.log.warn({ problem }, 'pods cannot have user namespaces');
+    return problem;
   } finally {
     holder.stdin!.destroy();
     await eraseLeftover(rt, id);

@@ -84,13 +84,9 @@ table ip ${tableName} {
 `;
 }
 
-/** Commands that add the hostPorts of one pod. They fail, all of them, if a port belongs to another pod. */
-export function renderAddPorts(ports: readonly HostPort[]): string {
-  return ports.map((p) => `create element ip ${tableName} ${mapOf(p)} { ${elementOf(p)} }\n`).join('');
-}
-
-export function renderDeletePorts(ports: readonly HostPort[]): string {
-  return ports.map((p) => `delete element ip ${tableName} ${mapOf(p)} { ${elementOf(p)} }\n`).join('');
+/** Commands that add or remove the hostPorts of one pod. Adding fails, for all, if a port belongs to another pod. */
+export function renderPorts(verb: 'create' | 'delete', ports: readonly HostPort[]): string {
+  return ports.map((p) => `${verb} element ip ${tableName} ${mapOf(p)} { ${elementOf(p)} }\n`).join('');
 }
 
 /** A hostPort of `wanted` that another pod has. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatSubnet } from '../../../machinery/subnet.ts';
 import { macOf, nextFreeIp, parseCidr } from './address.ts';
-import { findTakenPort, type HostPort, hostPortsOf, renderAddPorts, renderTable } from './firewall.ts';
+import { findTakenPort, type HostPort, hostPortsOf, renderPorts, renderTable } from './firewall.ts';
 import { linkNameOf, nodeEndBatch, podEndBatch } from './link.ts';
 
 describe('addresses', () => {
@@ -46,7 +46,10 @@ describe('hostPorts', () => {
   const [port] = hostPortsOf([mapping, { ...mapping, host_port: 0 }], '10.244.1.2') as [HostPort];
   test('without an address mean all', () => {
     assert.deepEqual(port, { protocol: 'tcp', hostIp: '', hostPort: 8080, podIp: '10.244.1.2', podPort: 80 });
-    assert.equal(renderAddPorts([port]), 'create element ip k8ts-runtime hostports { tcp . 8080 : 10.244.1.2 . 80 }\n');
+    assert.equal(
+      renderPorts('create', [port]),
+      'create element ip k8ts-runtime hostports { tcp . 8080 : 10.244.1.2 . 80 }\n',
+    );
   });
   test('clash when their addresses overlap', () => {
     assert.equal(findTakenPort([{ ...port, hostIp: '1.2.3.4' }], [port])?.hostPort, 8080);

@@ -7,7 +7,7 @@ import { formatSubnet } from '../../../machinery/subnet.ts';
 import { failedPrecondition } from '../errors.ts';
 import { runCommand } from '../process/command.ts';
 import { nextFreeIp, parseCidr } from './address.ts';
-import { findTakenPort, type HostPort, renderAddPorts, renderDeletePorts, renderTable } from './firewall.ts';
+import { findTakenPort, type HostPort, renderPorts, renderTable } from './firewall.ts';
 import { nodeEndBatch, podEndBatch } from './link.ts';
 
 export interface NodeNetworkOptions {
@@ -101,7 +101,7 @@ export class NodeNetwork {
     if (taken) throw failedPrecondition(`host port ${taken.hostPort}/${taken.protocol} is in use by another pod`);
     this.#ports.set(sandboxId, ports);
     try {
-      await runCommand('nft', ['-f', '-'], { input: renderAddPorts(ports) });
+      await runCommand('nft', ['-f', '-'], { input: renderPorts('create', ports) });
     } catch (err) {
       // None was added, so there is none to close: that would fail, and keep the rest of the sandbox from being freed.
       this.#ports.delete(sandboxId);
@@ -112,7 +112,7 @@ export class NodeNetwork {
   async closePorts(sandboxId: string): Promise<void> {
     const ports = this.#ports.get(sandboxId);
     if (!ports) return;
-    await runCommand('nft', ['-f', '-'], { input: renderDeletePorts(ports) });
+    await runCommand('nft', ['-f', '-'], { input: renderPorts('delete', ports) });
     this.#ports.delete(sandboxId);
   }
 }

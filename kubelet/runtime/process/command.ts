@@ -1,9 +1,12 @@
 // Short-lived child processes. Every program the runtime calls (ip, nft, mount, crun, tar) goes through here.
+import type { Readable } from 'node:stream';
 import { CommandError, type CommandOptions, runCommand as run } from '../../../host/command.ts';
 import { commandEnv, launcher, maxInputBytes } from './launcher.ts';
 import { ownTurn } from './turn.ts';
 
-interface Options extends Pick<CommandOptions, 'input' | 'cwd' | 'signal'> {
+interface Options extends Pick<CommandOptions, 'cwd' | 'signal'> {
+  /** Text or a stream for its standard input. */
+  input?: string | Readable;
   /** The file of a network namespace (`/proc/PID/ns/net`) to run in. */
   netns?: string;
 }

@@ -5,7 +5,7 @@
 import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { launcher } from './launcher.ts';
-import { OciRuntimeError } from './oci-error.ts';
+import { ociRuntimeError } from './oci-error.ts';
 
 export interface ConmonOptions {
   id: string;
@@ -46,13 +46,13 @@ function conmonArgs(options: ConmonOptions): string[] {
   return args;
 }
 
-/** Creates (not starts) the bundle's container below a new conmon. Answers the pid; throws OciRuntimeError. */
+/** Creates (not starts) the bundle's container below a new conmon. Answers the pid. */
 export async function createWithConmon(options: ConmonOptions): Promise<number> {
   mkdirSync(conmonPaths(options.bundleDir).persistDir, { recursive: true });
   if (options.logPath) mkdirSync(dirname(options.logPath), { recursive: true });
   const { report } = await launcher.launch({ argv: ['conmon', ...conmonArgs(options)], reports: true });
   const { data, message } = readReport(report);
-  if (data < 0) throw new OciRuntimeError(message ?? 'conmon could not create the container');
+  if (data < 0) throw ociRuntimeError(message ?? 'conmon could not create the container');
   return data;
 }
 

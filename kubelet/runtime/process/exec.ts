@@ -21,22 +21,7 @@ export interface ExecRequest {
   tty: boolean;
 }
 
-/** A prepared exec: its files in a directory of its own, and the command line that runs it. */
-export interface PreparedExec {
-  dir: string;
-  args: string[];
-  /**
-   * What the OCI runtime itself reported, if it could not run the command: in the words of other
-   * runtimes, and in its own.
-   */
-  readError(): string | null;
-  readComplaint(): string | null;
-  /** The pid of the command once it runs. */
-  readPid(): number | null;
-  /** Kills the command, from outside, if it runs. */
-  kill(): void;
-  cleanUp(): void;
-}
+export type PreparedExec = ReturnType<typeof prepareExec>;
 
 /** The process of an exec: that of the container with another command. */
 function buildExecProcess(spec: OciSpec, command: string[], tty: boolean): OciProcess {
@@ -45,7 +30,8 @@ function buildExecProcess(spec: OciSpec, command: string[], tty: boolean): OciPr
   return { ...own, terminal: tty, args: command, env: needsTerm ? [...own.env, 'TERM=xterm'] : own.env };
 }
 
-export function prepareExec(oci: OciRuntime, execDir: string, request: ExecRequest): PreparedExec {
+/** Writes the files of an exec into a directory of its own; answers the command line that runs it. */
+export function prepareExec(oci: OciRuntime, execDir: string, request: ExecRequest) {
   const spec = JSON.parse(readFileSync(join(request.bundleDir, 'config.json'), 'utf8')) as OciSpec;
   mkdirSync(execDir, { recursive: true });
   const dir = mkdtempSync(join(execDir, 'exec-'));
@@ -58,9 +44,13 @@ export function prepareExec(oci: OciRuntime, execDir: string, request: ExecReque
   return {
     dir,
     args: [...global, 'exec', `--process=${processFile}`, `--pid-file=${pidFile}`, ...tty, request.containerId],
+    /** What the OCI runtime itself reported, if it could not run the command: in the words of other runtimes. */
     readError: () => lastLine(read(logFile), translateOciMessage),
+    /** The same in its own words. */
     readComplaint: () => lastLine(read(logFile), messageOf),
+    /** The pid of the command once it runs. */
     readPid: () => Number(read(pidFile)) || null,
+    /** Kills the command, from outside, if it runs. */
     kill() {
       const ref = readProcessRef(Number(read(pidFile)));
       if (ref) signalProcess(ref, 'SIGKILL');

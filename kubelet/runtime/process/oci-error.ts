@@ -1,12 +1,8 @@
 // What the OCI runtime said when a container could not be made, in the words users know from other runtimes: pods
 // carry this text in their status, and people (and tests) look for `exec: "/no/such": stat /no/such: ...`.
 
-export class OciRuntimeError extends Error {
-  constructor(rawMessage: string) {
-    super(`failed to create container task: OCI runtime create failed: ${translateOciMessage(rawMessage)}`);
-    this.name = 'OciRuntimeError';
-  }
-}
+export const ociRuntimeError = (rawMessage: string) =>
+  new Error(`failed to create container task: OCI runtime create failed: ${translateOciMessage(rawMessage)}`);
 
 const startFailed = 'unable to start container process';
 

@@ -4,36 +4,30 @@ import { CommandError } from '../../../host/command.ts';
 import { runCommand } from './command.ts';
 import { type ConmonOptions, createWithConmon } from './conmon.ts';
 import { type ProcessRef, readProcessRef } from './identity.ts';
-import { OciRuntimeError } from './oci-error.ts';
+import { ociRuntimeError } from './oci-error.ts';
 
-export interface OciRuntime {
-  readonly binary: string;
-  readonly root: string;
-  /** Creates a container below a conmon, ready to start. */
-  create(options: Omit<ConmonOptions, 'ociRuntime' | 'ociRoot'>): Promise<ProcessRef>;
-  start(id: string): Promise<void>;
-  /** Frees its cgroup and state, killing what still runs. Nothing to free is fine. */
-  delete(id: string): Promise<void>;
-}
+export type OciRuntime = ReturnType<typeof createOciRuntime>;
 
-export function createOciRuntime(binary: string, root: string): OciRuntime {
+export function createOciRuntime(binary: string, root: string) {
   return {
     binary,
     root,
-    async create(options) {
+    /** Creates a container below a conmon, ready to start. */
+    async create(options: Omit<ConmonOptions, 'ociRuntime' | 'ociRoot'>): Promise<ProcessRef> {
       const pid = await createWithConmon({ ...options, ociRuntime: binary, ociRoot: root });
       const ref = readProcessRef(pid);
-      if (!ref) throw new OciRuntimeError('the container process ended before it was started');
+      if (!ref) throw ociRuntimeError('the container process ended before it was started');
       return ref;
     },
-    async start(id) {
+    async start(id: string) {
       try {
         await runCommand(binary, [`--root=${root}`, 'start', id]);
       } catch (err) {
-        throw err instanceof CommandError ? new OciRuntimeError(err.stderr) : err;
+        throw err instanceof CommandError ? ociRuntimeError(err.stderr) : err;
       }
     },
-    async delete(id) {
+    /** Frees its cgroup and state, killing what still runs. Nothing to free is fine. */
+    async delete(id: string) {
       if (!existsSync(`${root}/${id}`)) return;
       await runCommand(binary, [`--root=${root}`, 'delete', '--force', id]);
     },

@@ -22,7 +22,6 @@ export interface OciProcess {
   env: string[];
   cwd: string;
   capabilities?: OciCapabilities;
-  rlimits?: { type: string; hard: number; soft: number }[];
   noNewPrivileges?: boolean;
   oomScoreAdj?: number;
   apparmorProfile?: string;
@@ -81,7 +80,6 @@ export interface OciSpec {
   root: { path: string; readonly: boolean };
   hostname?: string;
   mounts: OciMount[];
-  annotations?: Record<string, string>;
   linux: {
     namespaces: { type: OciNamespaceType; path?: string }[];
     cgroupsPath: string;

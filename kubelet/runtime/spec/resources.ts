@@ -83,17 +83,11 @@ export function mergeResources(
   update: LinuxContainerResources,
 ): LinuxContainerResources {
   if (!before) return update;
-  const keep = <K extends keyof LinuxContainerResources>(key: K) =>
-    update[key] === '0' || update[key] === '' ? before[key] : update[key];
+  const isUnset = (value: unknown) => value === '0' || value === '';
+  const kept = Object.entries(before).filter(([key]) => isUnset(update[key as keyof LinuxContainerResources]));
   return {
-    cpu_period: keep('cpu_period'),
-    cpu_quota: keep('cpu_quota'),
-    cpu_shares: keep('cpu_shares'),
-    memory_limit_in_bytes: keep('memory_limit_in_bytes'),
-    memory_swap_limit_in_bytes: keep('memory_swap_limit_in_bytes'),
-    oom_score_adj: keep('oom_score_adj'),
-    cpuset_cpus: keep('cpuset_cpus'),
-    cpuset_mems: keep('cpuset_mems'),
+    ...update,
+    ...Object.fromEntries(kept),
     hugepage_limits: update.hugepage_limits.length > 0 ? update.hugepage_limits : before.hugepage_limits,
     unified: { ...before.unified, ...update.unified },
   };

@@ -1,5 +1,5 @@
-// Container events, from where they happen to the streams of GetContainerEvents. A slow reader is cut, not waited for:
-// it reconnects and lists.
+// Container events, from where they happen to who waits for the end of a container, and to the streams of
+// GetContainerEvents. A slow reader is cut, not waited for: it reconnects and lists.
 import type { ContainerEventType } from '../../../proto/cri.gen.ts';
 
 export interface LifecycleEvent {
@@ -21,5 +21,14 @@ export class EventHub {
   subscribe(listener: (event: LifecycleEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** The end of a container from now on, when its record says so. Asked for before looking at the record. */
+  nextStop(id: string): { stopped: Promise<void>; forget(): void } {
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
+    const forget = this.subscribe((event) => {
+      if (event.id === id && event.type === 'CONTAINER_STOPPED_EVENT') resolve();
+    });
+    return { stopped, forget };
   }
 }

@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { createLogger } from '../../../machinery/log.ts';
 import type { Runtime } from '../runtime.ts';
-import { ExitWaiters } from '../store/exit-waiters.ts';
+import { EventHub } from '../store/event-hub.ts';
 import { runAttach } from './attach-session.ts';
 import type { CommandStreams } from './command-streams.ts';
 import { commandProtocols, openWebSocketStreams } from './websocket-streams.ts';
@@ -30,11 +30,11 @@ function startContainer() {
   const logPath = join(dir, 'logs', '0.log');
   mkdirSync(join(dir, 'logs'));
   writeFileSync(logPath, '');
-  const exits = new ExitWaiters();
+  const events = new EventHub();
   const containers = { get: () => ({ id: 'c', logPath, startedAtNs: '1', config: {} }) };
-  const rt = { containers, exits, paths: { state: dir }, log: createLogger('test', 'error') } as unknown as Runtime;
+  const rt = { containers, events, paths: { state: dir }, log: createLogger('test', 'error') } as unknown as Runtime;
   const write = (text: string) => appendFileSync(logPath, `T stdout F ${text}\n`);
-  return { rt, exits, write, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
+  return { rt, events, write, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
 test('a client that leaves while the container writes does no harm', async () => {
@@ -81,7 +81,7 @@ test('a client that stalls holds up the reading of the log, not memory', async (
   assert.ok(stdout.writableLength < 1 << 18, `${stdout.writableLength} bytes are held`);
   letGo();
   await new Promise((resolve) => setTimeout(resolve, 100));
-  container.exits.notify('c');
+  container.events.publish({ id: 'c', sandboxId: 's', type: 'CONTAINER_STOPPED_EVENT', atNs: '1' });
   await ended;
   assert.equal(taken.join('').length, 200 * (line.length + 1));
 });

@@ -1,25 +1,28 @@
 // Attaching to a running container: output by following its log, input by socat into conmon's socket, whose kind
 // (SOCK_SEQPACKET) Node cannot open (see docs/adr/001-attach-and-pty.md).
 import { spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { bundleDirOf, outputLogOf } from '../lifecycle/paths.ts';
 import { sendControl } from '../process/conmon.ts';
 import { commandEnv } from '../process/launcher.ts';
 import type { Runtime } from '../runtime.ts';
 import { stateOf } from '../store/records.ts';
-import { type CommandStatus, type CommandStreams, exitStatus, failureStatus } from './command-streams.ts';
+import {
+  type CommandStatus,
+  type CommandStreams,
+  exitStatus,
+  failureStatus,
+  type StreamWish,
+} from './command-streams.ts';
+import { pipeInput, whenWritable, whenWritten } from './delivery.ts';
 import { followLog, type LogFollower } from './log-follower.ts';
 
-export interface AttachOffer {
+export interface AttachOffer extends StreamWish {
   kind: 'attach';
   containerId: string;
-  stdin: boolean;
-  stdout: boolean;
-  stderr: boolean;
-  tty: boolean;
 }
 
-type AttachRuntime = Pick<Runtime, 'containers' | 'exits' | 'paths' | 'log'>;
+type AttachRuntime = Pick<Runtime, 'containers' | 'events' | 'paths' | 'log'>;
 
 /** Joins the client's streams to the container's until the container ends or the client leaves. */
 export async function runAttach(
@@ -28,7 +31,7 @@ export async function runAttach(
   streams: CommandStreams,
 ): Promise<CommandStatus> {
   const { containerId } = offer;
-  const waiter = rt.exits.next(containerId);
+  const waiter = rt.events.nextStop(containerId);
   const container = rt.containers.get(containerId);
   if (!container || stateOf(container) !== 'CONTAINER_RUNNING') {
     waiter.forget();
@@ -54,10 +57,10 @@ export async function runAttach(
   void left.then(() => follower.stop());
   const detached = input && !endsInput ? input.handedOver : new Promise<never>(() => undefined);
   try {
-    await Promise.race([waiter.exited, left, detached, follower.ended]);
+    await Promise.race([waiter.stopped, left, detached, follower.ended]);
     await Promise.race([left, follower.finish()]);
     const outputs = [streams.stdout, streams.stderr].filter((o) => o !== null);
-    await Promise.race([left, Promise.all(outputs.map(endOutput))]);
+    await Promise.race([left, Promise.all(outputs.map((output) => whenWritten(output.end())))]);
   } finally {
     waiter.forget();
     follower.stop();
@@ -72,42 +75,12 @@ function followOutput(logPath: string, { stdout, stderr }: CommandStreams): LogF
   for (const output of [stdout, stderr]) output?.on('error', () => undefined);
   return followLog(logPath, ({ stream, content }) => {
     const output = outputs[stream];
-    if (output && !output.destroyed && !output.write(content)) return roomIn(output);
+    if (output && !output.destroyed && !output.write(content)) return whenWritable(output);
   });
-}
-
-const roomIn = (output: Writable) =>
-  new Promise<void>((resolve) => {
-    const done = () => {
-      output.off('drain', done);
-      output.off('close', done);
-      resolve();
-    };
-    output.on('drain', done);
-    output.on('close', done);
-  });
-
-/** Resolves when all that was written is handed over, or nobody is there to take it. */
-const endOutput = (output: Writable) =>
-  new Promise<void>((resolve) => {
-    if (output.destroyed) return resolve();
-    output.once('finish', resolve);
-    output.once('close', resolve);
-    output.end();
-  });
-
-interface ContainerInput {
-  /** Resolves when the client's input has ended and socat has it all. */
-  handedOver: Promise<void>;
-  /** The session is over. */
-  end(): void;
 }
 
 /** Carries input to conmon. What conmon sends back is dropped: the output comes from the log. */
-function pipeToContainer(
-  from: Readable,
-  { bundleDir, endsInput }: { bundleDir: string; endsInput: boolean },
-): ContainerInput {
+function pipeToContainer(from: Readable, { bundleDir, endsInput }: { bundleDir: string; endsInput: boolean }) {
   // By a relative name: the full path may be longer than the address of a socket can be.
   // Where the container's input ends with ours, that end has to be seen before the connection closes.
   const child = spawn('socat', ['-t', endsInput ? '86400' : '1', '-', 'UNIX-CONNECT:attach,type=5'], {
@@ -115,18 +88,14 @@ function pipeToContainer(
     env: commandEnv,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  let isHandedOver = false;
-  const handedOver = new Promise<void>((resolve) => {
-    child.stdin.once('finish', () => {
-      isHandedOver = true;
-      resolve();
-    });
-  });
-  const drop = () => void from.unpipe(child.stdin).resume();
-  child.stdin.on('error', drop);
-  child.stdin.once('close', drop);
-  child.once('error', drop);
-  from.pipe(child.stdin);
-  // A detached client's input goes on its way without it.
-  return { handedOver, end: () => void (isHandedOver && !endsInput ? undefined : child.kill('SIGTERM')) };
+  const { promise: handedOver, resolve } = Promise.withResolvers<void>();
+  child.stdin.once('finish', resolve);
+  child.once('error', () => child.stdin.destroy());
+  pipeInput(from, child.stdin);
+  return {
+    /** Resolves when the client's input has ended and socat has it all. */
+    handedOver,
+    /** The session is over. A detached client's input goes on its way without it. */
+    end: () => void (child.stdin.writableFinished && !endsInput ? undefined : child.kill('SIGTERM')),
+  };
 }

@@ -4,7 +4,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
 import { ifThereSync } from '../../../host/if-there.ts';
 import { bundleDirOf } from '../lifecycle/paths.ts';
 import { runCommand } from '../process/command.ts';
@@ -16,19 +15,16 @@ import {
   type CommandStreams,
   exitStatus,
   failureStatus,
+  type StreamWish,
   type TerminalSize,
 } from './command-streams.ts';
 import { createComplaintFilter } from './complaint-filter.ts';
-import { deliver, settle } from './delivery.ts';
+import { deliver, pipeInput, settle } from './delivery.ts';
 
-export interface ExecOffer {
+export interface ExecOffer extends StreamWish {
   kind: 'exec';
   containerId: string;
   command: string[];
-  stdin: boolean;
-  stdout: boolean;
-  stderr: boolean;
-  tty: boolean;
 }
 
 type ExecRuntime = Pick<Runtime, 'oci' | 'paths' | 'clock' | 'log'>;
@@ -71,14 +67,6 @@ function abandon(child: ChildProcess): void {
   child.stderr?.destroy();
 }
 
-function pipeInput(from: Readable, to: Writable): void {
-  // The command may end, or close its input, before the client has sent everything.
-  const drop = () => void from.unpipe(to).resume();
-  to.on('error', drop);
-  to.once('close', drop);
-  from.pipe(to);
-}
-
 const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 async function runOnTerminal(rt: ExecRuntime, exec: PreparedExec, streams: CommandStreams): Promise<number> {
@@ -91,13 +79,8 @@ async function runOnTerminal(rt: ExecRuntime, exec: PreparedExec, streams: Comma
     env: commandEnv,
     stdio: ['pipe', 'pipe', 'ignore'],
   });
-  if (streams.stdin) {
-    // A terminal has no half-close: the end of the client's input changes nothing.
-    const drop = () => void streams.stdin?.unpipe(child.stdin).resume();
-    child.stdin.on('error', drop);
-    child.stdin.once('close', drop);
-    streams.stdin.pipe(child.stdin, { end: false });
-  }
+  // A terminal has no half-close: the end of the client's input changes nothing.
+  if (streams.stdin) pipeInput(streams.stdin, child.stdin, { end: false });
   streams.onResize(createResizer(rt, exec));
   const output = deliver(child.stdout, streams.stdout, createComplaintFilter(exec, rt.clock));
   // Without its terminal the command gets SIGHUP, as when a real one is closed.

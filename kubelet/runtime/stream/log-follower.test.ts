@@ -103,7 +103,7 @@ describe('followLog()', () => {
 });
 
 test('joinEntries() joins what follows each other on one stream, and no more', () => {
-  const lines = ['T stdout F a', 'T stdout P b', 'junk', 'T stderr F c', 'T stdout F d'].map((l) => Buffer.from(l));
+  const lines = ['T stdout F a', 'T stdout P b', 'junk', 'T stderr F c', 'T stdout F d'];
   const joined = joinEntries(lines).map(({ stream, content }) => [stream, String(content)]);
   assert.deepEqual(joined, [
     ['stdout', 'a\nb'],

@@ -1,8 +1,8 @@
 // Port-forward over WebSocket without a tunnel: the ports stand in the request, and each has one
 // connection and two channels, data and error, that begin with its number. Upstream: the v4
 // protocols of pkg/kubelet/cri/streaming/portforward.
-import { Duplex, type Readable, type Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
+import { Duplex, type Readable } from 'node:stream';
+import { whenWritten } from './delivery.ts';
 import { type ForwardRuntime, forward, type PortForwardOffer } from './port-forward-session.ts';
 import { WebSocketChannels, type WebSocketConnection } from './websocket-channels.ts';
 
@@ -38,12 +38,9 @@ export async function runPortChannels(
   await Promise.all(
     offer.ports.map((port, i) => forward(rt, { sandboxId: offer.sandboxId, port, data: data[i]!, error: errors[i]! })),
   );
-  await Promise.all([...data, ...errors].map(written));
+  await Promise.all([...data, ...errors].map(whenWritten));
   await channels.close();
 }
-
-/** Resolves when all is sent, or cannot be any more. */
-const written = (stream: Writable) => finished(stream, { readable: false }).catch(() => undefined);
 
 function openDataChannel(channels: WebSocketChannels, id: number): Duplex {
   const duplex = new Duplex({

@@ -9,6 +9,7 @@ import { realClock } from '../../../machinery/clock.ts';
 import { createLogger } from '../../../machinery/log.ts';
 import { seededRandom } from '../../../test/builders/seeded-random.ts';
 import type { Runtime } from '../runtime.ts';
+import { EventHub } from '../store/event-hub.ts';
 import type { AttachOffer } from './attach-session.ts';
 import type { PortForwardOffer } from './port-forward-session.ts';
 import { createStreamServer } from './server.ts';
@@ -16,9 +17,8 @@ import { createStreamServer } from './server.ts';
 /** A server without containers: what it offers ends with a failure, after the handshake. */
 async function serve(idleTimeoutMs = 60_000) {
   const rt = { sandboxes: { get: () => undefined }, clock: realClock, log: createLogger('test', 'error') };
-  const exits = { next: () => ({ exited: new Promise(() => undefined), forget: () => undefined }) };
   const containers = { get: () => undefined };
-  const server = await createStreamServer({ ...rt, exits, containers } as unknown as Runtime, {
+  const server = await createStreamServer({ ...rt, events: new EventHub(), containers } as unknown as Runtime, {
     address: '127.0.0.1',
     idleTimeoutMs,
   });

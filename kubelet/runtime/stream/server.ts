@@ -18,11 +18,7 @@ import { commandProtocols, openWebSocketStreams } from './websocket-streams.ts';
 
 export type StreamOffer = ExecOffer | AttachOffer | PortForwardOffer;
 
-export interface StreamServer {
-  /** Makes a URL for one session, to be used within a minute. */
-  offer(offer: StreamOffer): string;
-  close(): Promise<void>;
-}
+export type StreamServer = Awaited<ReturnType<typeof createStreamServer>>;
 
 type StreamRuntime = Omit<Runtime, 'streams'>;
 
@@ -39,10 +35,7 @@ export interface StreamServerOptions {
 }
 const tunnelProtocol = `SPDY/3.1+${portForwardProtocol}`;
 
-export async function createStreamServer(
-  rt: StreamRuntime,
-  { address, idleTimeoutMs }: StreamServerOptions,
-): Promise<StreamServer> {
+export async function createStreamServer(rt: StreamRuntime, { address, idleTimeoutMs }: StreamServerOptions) {
   const offers = new Map<string, StreamOffer>();
   const sockets = new Set<Duplex>();
   const webSockets = createWebSocketServer(idleTimeoutMs);
@@ -65,7 +58,8 @@ export async function createStreamServer(
   });
   const port = await listen(server, address);
   return {
-    offer(offer) {
+    /** Makes a URL for one session, to be used within a minute. */
+    offer(offer: StreamOffer): string {
       const token = randomBytes(24).toString('base64url');
       offers.set(token, offer);
       rt.clock.after(offerLifetimeMs, () => offers.delete(token));
@@ -74,7 +68,7 @@ export async function createStreamServer(
     close() {
       for (const socket of sockets) socket.destroy();
       webSockets.close();
-      return new Promise((resolve) => server.close(() => resolve()));
+      return new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
 }

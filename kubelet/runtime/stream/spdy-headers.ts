@@ -1,7 +1,7 @@
 // Header blocks of SPDY/3: name-value pairs, zlib-compressed with a dictionary that both sides know, one compression
 // stream for a whole session and direction.
 import { constants, createInflate, type Inflate } from 'node:zlib';
-import { SpdyProtocolError } from './spdy-frame.ts';
+import { SpdyProtocolError, uint32 } from './spdy-frame.ts';
 
 const dictionaryWords =
   'options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow ' +
@@ -22,9 +22,7 @@ const dictionaryTail =
 
 function lengthPrefixed(text: string): Buffer {
   const bytes = Buffer.from(text);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
+  return Buffer.concat([uint32(bytes.length), bytes]);
 }
 
 /** The dictionary of the SPDY/3 specification. */
@@ -52,10 +50,8 @@ export class HeaderEncoder {
 
   encode(headers: SpdyHeaders): Buffer {
     const pairs = Object.entries(headers);
-    const count = Buffer.alloc(4);
-    count.writeUInt32BE(pairs.length);
     const plain = Buffer.concat([
-      count,
+      uint32(pairs.length),
       ...pairs.flatMap(([k, v]) => [lengthPrefixed(k.toLowerCase()), lengthPrefixed(v)]),
     ]);
     if (plain.length > maxStoredBlock) throw new Error('the headers are too long');

@@ -1,7 +1,9 @@
 // A SPDY/3.1 session, as Kubernetes clients speak it for exec, attach and port-forward: streams
 // without flow control, so that a reader who stalls holds up the connection, and TCP holds up the
 // sender. Both ends, because tests need a client.
+
 import { Duplex } from 'node:stream';
+import { whenWritable } from './delivery.ts';
 import {
   encodeControl,
   encodeDataHeader,
@@ -216,15 +218,7 @@ export class SpdySession {
   async #answer(frame: Buffer): Promise<void> {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableEnded || socket.write(frame)) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        socket.off('drain', done);
-        socket.off('close', done);
-        resolve();
-      };
-      socket.on('drain', done);
-      socket.on('close', done);
-    });
+    await whenWritable(socket);
   }
 
   #endWithError(): void {

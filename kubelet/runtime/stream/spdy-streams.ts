@@ -17,10 +17,7 @@ export async function openSpdyStreams(socket: Duplex, wish: StreamWish, clock: C
   if (wish.stderr) expected.push('stderr');
   if (wish.tty) expected.push('resize');
   const streams = new Map<string, SpdyStream>();
-  let complete: () => void = () => undefined;
-  const allThere = new Promise<void>((resolve) => {
-    complete = resolve;
-  });
+  const { promise: allThere, resolve: complete } = Promise.withResolvers<void>();
   const session = new SpdySession(socket, {
     role: 'server',
     maxStreams: 16,

@@ -5,10 +5,10 @@ import { realClock } from '../../../machinery/clock.ts';
 import { translateOciMessage } from '../process/oci-error.ts';
 import { createResizeRelay, exitStatus, parseTerminalSize, type TerminalSize } from './command-streams.ts';
 import { createComplaintFilter } from './complaint-filter.ts';
-import { LineSplitter, parseLogLine } from './log-follower.ts';
+import { joinEntries } from './log-follower.ts';
 import { findConnectProblem } from './port-forward-session.ts';
 
-describe('parseLogLine()', () => {
+describe('joinEntries() of one line', () => {
   const cases: [string, string | null, string | null][] = [
     ['2026-01-01T00:00:00.1+00:00 stdout F hello world', 'stdout', 'hello world\n'],
     ['2026-01-01T00:00:00.1+00:00 stderr P part', 'stderr', 'part'],
@@ -18,16 +18,10 @@ describe('parseLogLine()', () => {
   ];
   for (const [line, stream, content] of cases) {
     test(line, () => {
-      const entry = parseLogLine(Buffer.from(line));
+      const [entry] = joinEntries([line]);
       assert.deepEqual([entry?.stream ?? null, entry ? String(entry.content) : null], [stream, content]);
     });
   }
-});
-
-test('LineSplitter joins what came in pieces', () => {
-  const splitter = new LineSplitter();
-  assert.deepEqual(splitter.push(Buffer.from('a\nb')).map(String), ['a']);
-  assert.deepEqual(splitter.push(Buffer.from('c\n\nd')).map(String), ['bc', '']);
 });
 
 test('terminal sizes', () => {

@@ -13,10 +13,7 @@ const reopenTimeoutMs = 5_000;
 export const reopenContainerLog: Verb<'ReopenContainerLog'> = async (rt, req) => {
   const { id, logPath } = findRunningContainer(rt, req.container_id);
   if (logPath === '') return {};
-  let appeared: () => void = () => undefined;
-  const created = new Promise<void>((resolve) => {
-    appeared = resolve;
-  });
+  const { promise: created, resolve: appeared } = Promise.withResolvers<void>();
   const watcher = watchFolder(dirname(logPath), (_event, name) => {
     if (name === basename(logPath) && existsSync(logPath)) appeared();
   });

@@ -20,10 +20,7 @@ export const execSync: Verb<'ExecSync'> = async (rt, req, signal) => {
   const timeoutMs = Number(req.timeout) * 1000;
   let timedOut = false;
   const child = spawnExec(rt.oci, exec, 'ignore');
-  let giveUp: () => void = () => undefined;
-  const givenUp = new Promise<void>((resolve) => {
-    giveUp = resolve;
-  });
+  const { promise: givenUp, resolve: giveUp } = Promise.withResolvers<void>();
   const stop = () => {
     killExec(exec, child, rt.clock);
     giveUp();

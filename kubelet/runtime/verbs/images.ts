@@ -37,14 +37,9 @@ export const removeImage: Verb<'RemoveImage'> = async (rt, req) => {
   return {};
 };
 
-/** Finds an image; a malformed name is INVALID_ARGUMENT. */
 function findImage(images: ImageStore, text: string): ImageRecord | undefined {
   if (text === '') throw invalidArgument('no image was named');
-  try {
-    return images.find(text);
-  } catch (err) {
-    throw invalidArgument((err as Error).message);
-  }
+  return images.find(text);
 }
 
 function describeImage(record: ImageRecord): Init<Image> {

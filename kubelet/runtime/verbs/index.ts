@@ -4,26 +4,18 @@ import { createContainer } from './container-create.ts';
 import { getContainerEvents } from './container-events.ts';
 import { listContainers } from './container-list.ts';
 import { reopenContainerLog } from './container-log-reopen.ts';
-import { removeContainer } from './container-remove.ts';
 import { updateContainerResources } from './container-resources-update.ts';
 import { startContainer } from './container-start.ts';
 import { containerStatus } from './container-status.ts';
-import { stopContainer } from './container-stop.ts';
+import { removeContainer, stopContainer } from './container-stop.ts';
 import { execSync } from './exec-sync.ts';
 import { imageStatus, listImages, pullImage, removeImage } from './images.ts';
-import {
-  streamContainerStats,
-  streamContainers,
-  streamImages,
-  streamPodSandboxes,
-  streamPodSandboxStats,
-} from './in-pieces.ts';
+import { inPieces } from './in-pieces.ts';
 import { listPodSandbox } from './pod-sandbox-list.ts';
-import { removePodSandbox } from './pod-sandbox-remove.ts';
 import { updatePodSandboxResources } from './pod-sandbox-resources-update.ts';
 import { runPodSandbox } from './pod-sandbox-run.ts';
 import { podSandboxStatus } from './pod-sandbox-status.ts';
-import { stopPodSandbox } from './pod-sandbox-stop.ts';
+import { removePodSandbox, stopPodSandbox } from './pod-sandbox-stop.ts';
 import { runtimeConfig, status, updateRuntimeConfig, version } from './runtime-info.ts';
 import { containerStats, imageFsInfo, listContainerStats, listPodSandboxStats, podSandboxStats } from './stats.ts';
 import { attach, exec, portForward } from './stream-urls.ts';
@@ -37,13 +29,13 @@ export const runtimeVerbs = {
   RemovePodSandbox: removePodSandbox,
   PodSandboxStatus: podSandboxStatus,
   ListPodSandbox: listPodSandbox,
-  StreamPodSandboxes: streamPodSandboxes,
+  StreamPodSandboxes: inPieces(listPodSandbox, 'items', 'pod_sandboxes'),
   CreateContainer: createContainer,
   StartContainer: startContainer,
   StopContainer: stopContainer,
   RemoveContainer: removeContainer,
   ListContainers: listContainers,
-  StreamContainers: streamContainers,
+  StreamContainers: inPieces(listContainers, 'containers', 'containers'),
   ContainerStatus: containerStatus,
   UpdateContainerResources: updateContainerResources,
   ReopenContainerLog: reopenContainerLog,
@@ -53,10 +45,10 @@ export const runtimeVerbs = {
   PortForward: portForward,
   ContainerStats: containerStats,
   ListContainerStats: listContainerStats,
-  StreamContainerStats: streamContainerStats,
+  StreamContainerStats: inPieces(listContainerStats, 'stats', 'container_stats'),
   PodSandboxStats: podSandboxStats,
   ListPodSandboxStats: listPodSandboxStats,
-  StreamPodSandboxStats: streamPodSandboxStats,
+  StreamPodSandboxStats: inPieces(listPodSandboxStats, 'stats', 'pod_sandbox_stats'),
   UpdateRuntimeConfig: updateRuntimeConfig,
   Status: status,
   CheckpointContainer: refuse('checkpoints need CRIU, which this runtime does not use'),
@@ -70,7 +62,7 @@ export const runtimeVerbs = {
 
 export const imageVerbs = {
   ListImages: listImages,
-  StreamImages: streamImages,
+  StreamImages: inPieces(listImages, 'images', 'images'),
   ImageStatus: imageStatus,
   PullImage: pullImage,
   RemoveImage: removeImage,

@@ -1,6 +1,7 @@
 // Exec, Attach and PortForward: each answers a URL on the streaming server that works once, soon.
 import { invalidArgument } from '../errors.ts';
 import { findReadySandbox, findRunningContainer } from '../lifecycle/find.ts';
+import type { StreamWish } from '../stream/command-streams.ts';
 import type { Verb } from './verb.ts';
 
 export const exec: Verb<'Exec'> = async (rt, req) => {
@@ -22,14 +23,7 @@ export const portForward: Verb<'PortForward'> = async (rt, req) => {
   return { url: rt.streams.offer({ kind: 'portforward', sandboxId: id, ports: req.port }) };
 };
 
-interface WantedStreams {
-  stdin: boolean;
-  stdout: boolean;
-  stderr: boolean;
-  tty: boolean;
-}
-
-function checkStreams(wanted: WantedStreams): WantedStreams {
+function checkStreams(wanted: StreamWish): StreamWish {
   if (!wanted.stdin && !wanted.stdout && !wanted.stderr) {
     throw invalidArgument('one of stdin, stdout, or stderr must be set');
   }

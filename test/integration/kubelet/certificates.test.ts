@@ -15,9 +15,9 @@ import { createControllers } from '../../../controllers/index.ts';
 import type { Pair } from '../../../kubelet/certificates/certificate-files.ts';
 import {
   type CredentialOptions,
+  managerOf,
   obtainAccess,
   rotateClient,
-  serverManager,
 } from '../../../kubelet/certificates/node-certificates.ts';
 import { realClock } from '../../../machinery/clock.ts';
 import { silentLogger } from '../../../machinery/log.ts';
@@ -212,7 +212,8 @@ describe('the certificates of a node', () => {
     try {
       const node = { certDir: join(dir, 'serving'), nodeName: 'serving', nodeIp: '192.0.2.7' };
       const onChange = (pair: Pair) => server.present(pair);
-      const manager = serverManager(node, contextOf(stop.signal), {
+      const own = { ...node, names: [node.nodeName, node.nodeIp] };
+      const manager = managerOf('server', own, contextOf(stop.signal), {
         client: () => client,
         initial: undefined,
         onChange,

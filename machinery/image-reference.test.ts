@@ -1,7 +1,7 @@
 // Image names and what they stand for.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { formatReference, parseImageId, parseReference } from './reference.ts';
+import { formatReference, parseImageId, parseReference } from './image-reference.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
