@@ -30,6 +30,8 @@ function world() {
   /** Objects that the server has, and the caches perhaps not. */
   const stored = new Map<string, KubeObject>();
   const refusals: Error[] = [];
+  /** Names of owners that were looked for. */
+  const looked: string[] = [];
   const informerOf = (kind: Kind) => {
     const informer = informers.get(kind) ?? { cache: new ObjectCache<KubeObject>(), handlers: [] };
     informers.set(kind, informer);
@@ -57,6 +59,7 @@ function world() {
     }),
     resource: (kind: Kind) => ({
       get: async (target: { namespace?: string; name: string }) => {
+        looked.push(target.name);
         const object = stored.get(`${kind.plural} ${keyOf({ metadata: target })}`);
         if (!object) throw notFoundError(groupResource(kind), target.name);
         return object;
@@ -85,7 +88,7 @@ function world() {
   };
   /** What was asked of the server since the last call. */
   const asked = () => done.splice(0);
-  return { told, clock, abort, stored, refusals, put, remove, asked, settle };
+  return { told, clock, abort, stored, refusals, looked, put, remove, asked, settle };
 }
 
 const object = (name: string, metadata: object = {}): KubeObject => ({
@@ -97,6 +100,15 @@ const ownedBy = (name: string, more: object = {}) => ({
 const deleting = (finalizer: string) => ({ deletionTimestamp: secondsAgo(1), finalizers: [finalizer] });
 
 describe('garbage collector', () => {
+  test('an owner that is gone is looked for once, and for what goes anyway not at all', async () => {
+    const { looked, put, asked, abort } = world();
+    for (const name of ['a', 'b', 'c']) await put(SecretKind, object(name, ownedBy('gone')));
+    assert.deepEqual(asked(), ['delete a Background', 'delete b Background', 'delete c Background']);
+    await put(SecretKind, object('going', { ...ownedBy('unknown'), ...deleting('example.com/hold') }));
+    assert.deepEqual([asked(), looked], [[], ['gone']]);
+    abort.abort();
+  });
+
   test('an owner is not let go before every dependent is really orphaned', async () => {
     const { clock, abort, refusals, put, asked, settle } = world();
     await put(ConfigMapKind, object('owner'));

@@ -1,6 +1,7 @@
 // Deletes objects whose owners are gone, and carries out foreground and orphan deletions.
 // Level-triggered: a key names one object, and whatever changes about it, its owners or its
 // dependents puts it on the queue. Upstream: pkg/controller/garbagecollector.
+import { LRUCache } from 'lru-cache';
 import { type ControllerContext, type Loop, queueOf } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { WorkQueue } from '../../client/workqueue.ts';
@@ -21,6 +22,7 @@ import { type GraphChange, type GraphNode, OwnerGraph } from './graph.ts';
 
 const name = 'garbage-collector-controller';
 const workers = 5;
+const maxAbsent = 500;
 
 const queueKey = ({ kind, object }: GraphNode) => `${kind.group}|${kind.plural}|${keyOf(object)}`;
 
@@ -29,6 +31,8 @@ class GarbageCollector {
   readonly #queue: WorkQueue;
   readonly #graph: OwnerGraph;
   readonly #events: EventRecorder;
+  /** Uids, each with the namespace that it was looked for in: what is gone stays gone. Upstream: absentOwnerCache. */
+  readonly #absent = new LRUCache<string, true>({ max: maxAbsent });
 
   constructor(context: ControllerContext) {
     this.#context = context;
@@ -122,6 +126,8 @@ class GarbageCollector {
     const { kind, object } = node;
     const { namespace, uid = '', ownerReferences = [] } = object.metadata;
     if (ownerReferences.length === 0) return;
+    // It goes by itself, whoever owns it.
+    if (object.metadata.deletionTimestamp && !isForegroundDeleting(object)) return;
     const owners = await Promise.all(
       ownerReferences.map(async (reference) => ({ reference, state: await this.#stateOf(reference, namespace) })),
     );
@@ -152,9 +158,14 @@ class GarbageCollector {
     if (!kind || (kind.namespaced && !namespace)) return 'present';
     const cached = this.#graph.get(kind, ownerKey(kind, reference, namespace));
     if (cached?.metadata.uid === reference.uid) return isForegroundDeleting(cached) ? 'waiting' : 'present';
+    const absentKey = `${reference.uid} ${kind.namespaced ? namespace : ''}`;
+    if (this.#absent.has(absentKey)) return 'absent';
     const target = kind.namespaced ? { namespace: namespace ?? '', name: reference.name } : { name: reference.name };
     const owner = await unlessGone(this.#context.resource<KubeObject>(kind).get(target));
-    if (owner?.metadata.uid !== reference.uid) return 'absent';
+    if (owner?.metadata.uid !== reference.uid) {
+      this.#absent.set(absentKey, true);
+      return 'absent';
+    }
     return isForegroundDeleting(owner) ? 'waiting' : 'present';
   }
 

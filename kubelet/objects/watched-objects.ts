@@ -17,6 +17,8 @@ interface Watched {
 }
 
 const syncTimeoutMs = 10_000;
+/** So long what nobody uses any more is kept for a pod that comes after: most that run one after the other use the same. */
+const lingerMs = 10_000;
 
 export class WatchedObjects {
   readonly #client: KubeClient;
@@ -39,12 +41,15 @@ export class WatchedObjects {
     return this.#read(SecretKind, pod, name);
   }
 
-  /** The pod is gone: stops watching what only it used. */
+  /** The pod is gone: what only it used is not watched for long any more. */
   release(podUid: string): void {
     for (const [key, watched] of this.#watched) {
       if (!watched.users.delete(podUid) || watched.users.size > 0) continue;
-      watched.stop.abort();
-      this.#watched.delete(key);
+      this.#deps.clock.after(lingerMs, () => {
+        if (watched.users.size > 0 || this.#watched.get(key) !== watched) return;
+        watched.stop.abort();
+        this.#watched.delete(key);
+      });
     }
   }
 

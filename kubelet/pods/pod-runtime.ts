@@ -1,6 +1,5 @@
-// What the runtime has of one pod, read anew whenever something may have changed, and the messages
-// that ended containers left. Events of the runtime are only signals: a read is cheap and never out
-// of order.
+// What the runtime has of one pod, read anew when something there may have changed, and the messages
+// that ended containers left. Events of the runtime are only signals: a read is never out of order.
 import { status } from '@grpc/grpc-js';
 import type { ContainerStatus, PodSandboxStatus, PodSandboxStatusResponse } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
@@ -26,6 +25,7 @@ export class PodRuntime {
   readonly #replaced = new Set<string>();
   readonly #messages = new Map<string, string>();
   #state: RuntimeState = emptyRuntimeState;
+  #isStale = true;
 
   constructor(cri: CriClient, uid: string, sandboxIds: Iterable<string>) {
     this.#cri = cri;
@@ -51,6 +51,16 @@ export class PodRuntime {
     for (const { id } of items) this.#sandboxIds.add(id);
   }
 
+  /** Whether something may have changed since it was last read. */
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
+  /** Something may have changed: an event says so, or what was asked of the runtime has been done. */
+  noteChange(): void {
+    this.#isStale = true;
+  }
+
   /** The container is stopped for a successor. */
   noteReplaced(id: string): void {
     this.#replaced.add(id);
@@ -61,6 +71,17 @@ export class PodRuntime {
   }
 
   async refresh(): Promise<void> {
+    // What changes while it is read may be missed.
+    this.#isStale = false;
+    try {
+      await this.#readAll();
+    } catch (err) {
+      this.#isStale = true;
+      throw err;
+    }
+  }
+
+  async #readAll(): Promise<void> {
     const sandboxes: { sandbox: PodSandboxStatus; containers: ContainerStatus[] }[] = [];
     await Promise.all(
       [...this.#sandboxIds].map(async (id) => {

@@ -119,8 +119,9 @@ export class PodSet {
     this.#workers.get(uid)?.wake();
   }
 
+  /** Looks at all pods, and at what the runtime has of them. */
   wakeAll(): void {
-    for (const worker of this.#workers.values()) worker.wake();
+    for (const worker of this.#workers.values()) worker.noteRuntimeChange();
   }
 
   #onChange(pod: Pod | undefined, old: Pod | undefined): void {
@@ -222,7 +223,7 @@ export class PodSet {
     await keepTrying(() => removeOrphan(this.#deps, uid, sandboxIds), patience);
   }
 
-  /** Every event of the runtime wakes the pod it is about; after a gap all are woken. */
+  /** Every event of the runtime but those of creations wakes the pod it is about; after a gap all are woken. */
   async #followRuntime(signal: AbortSignal): Promise<void> {
     const { cri, clock, log } = this.#deps;
     while (!signal.aborted) {
@@ -231,8 +232,10 @@ export class PodSet {
       const begun = clock.after(settleMs, () => this.wakeAll());
       try {
         for await (const event of cri.runtime.GetContainerEvents({}, { signal })) {
-          const uid = event.pod_sandbox_status?.metadata?.uid;
-          if (uid !== undefined) this.wake(uid);
+          const worker = this.#workers.get(event.pod_sandbox_status?.metadata?.uid ?? '');
+          // What was made for a pod, its worker has asked for, and goes on when it is answered.
+          if (event.container_event_type === 'CONTAINER_CREATED_EVENT') worker?.runtime.noteChange();
+          else worker?.noteRuntimeChange();
         }
       } catch (err) {
         if (signal.aborted) return;
@@ -253,7 +256,7 @@ export class PodSet {
     while (!signal.aborted) {
       try {
         const look = relist.look();
-        for (const uid of await (timeRelist?.(look) ?? look)) this.wake(uid);
+        for (const uid of await (timeRelist?.(look) ?? look)) this.#workers.get(uid)?.noteRuntimeChange();
       } catch (err) {
         log.debug({ err }, 'the runtime cannot be looked at');
       }

@@ -90,7 +90,7 @@ export class PodWorker {
     this.volumes = new PodVolumes(deps.volumes, uidOf(pod));
     this.#volumeSync = new VolumeSync(deps, this.volumes);
     this.#starter = new PodStarter(deps, this.runtime, this.volumes);
-    this.#stopper = new PodStopper(deps, () => this.wake());
+    this.#stopper = new PodStopper(deps, () => this.noteRuntimeChange());
     this.#reporter = new PodReporter(deps, {
       writer: this.#writer,
       runtime: this.runtime,
@@ -102,7 +102,10 @@ export class PodWorker {
     this.#loop = new WakeLoop({
       clock: deps.clock,
       run: () => this.#pass(),
-      onFailure: (err, delayMs) => this.#log.warn({ err, delayMs }, 'pod not synced; trying again'),
+      onFailure: (err, delayMs) => {
+        this.#log.warn({ err, delayMs }, 'pod not synced; trying again');
+        this.runtime.noteChange();
+      },
     });
   }
 
@@ -227,6 +230,18 @@ export class PodWorker {
     this.#loop.wake();
   }
 
+  /** The runtime may have something else of the pod than before. */
+  noteRuntimeChange(): void {
+    this.runtime.noteChange();
+    this.wake();
+  }
+
+  async #readRuntime(): Promise<void> {
+    if (!this.runtime.isStale) return;
+    this.#stopper.forgetEnded();
+    await this.runtime.refresh();
+  }
+
   #pass(): Promise<void> {
     const { work, clock } = this.#deps;
     if (!work) return this.#sync();
@@ -239,8 +254,7 @@ export class PodWorker {
   async #sync(): Promise<void> {
     if (this.#phase === 'ended') return this.#syncEnded();
     const seen = this.#starter.finished;
-    this.#stopper.forgetEnded();
-    await this.runtime.refresh();
+    await this.#readRuntime();
     this.#exits.tell(this.runtime.state);
     this.#judge();
     this.#watchProbes();
@@ -331,7 +345,7 @@ export class PodWorker {
       const onEnd = () => stop.reason === 'Unknown' && this.runtime.noteReplaced(stop.id);
       this.#stopper.stop(this.#pod, runtime, { message: stop.message, graceSeconds, podIp: this.#podIp(), onEnd });
     }
-    const againMs = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.wake() });
+    const againMs = this.#starter.start(this.#pod, plan.start, { seen, onDone: () => this.noteRuntimeChange() });
     if (againMs !== undefined) this.#loop.wakeAfter(againMs);
     // A container that has to wait for its restart says so.
     this.#writeStatus();
@@ -383,8 +397,7 @@ export class PodWorker {
 
   async #syncEnding(): Promise<void> {
     await this.#starter.halt();
-    this.#stopper.forgetEnded();
-    await this.runtime.refresh();
+    await this.#readRuntime();
     if (!this.#stopper.stopAll(this.#pod, this.runtime.state, this.#podIp())) {
       // Those that end early show while the others still run; of a deleted pod it shows who may still be asked.
       if (!this.#pod.metadata.deletionTimestamp || this.#reporter.hasOtherReadiness(this.#pod)) this.#writeStatus();
