@@ -123,7 +123,7 @@ export class KubeClient {
 
   resource<T extends KubeObject>(kind: Kind<T>): ResourceClient<T> {
     const path = (target: { namespace?: string; name?: string }, subresource = '') => pathOf(kind, target, subresource);
-    const typed = (object: KubeObject) => JSON.stringify({ kind: kind.kind, apiVersion: kind.apiVersion, ...object });
+    const typed = (object: KubeObject) => jsonOf({ kind: kind.kind, apiVersion: kind.apiVersion, ...object });
     const named = (object: KubeObject): ObjectName => {
       const { namespace, name = '' } = object.metadata;
       return namespace ? { namespace, name } : { name };
@@ -156,16 +156,16 @@ export class KubeClient {
         this.request({
           method: 'PATCH',
           path: path(target, subresource) + queryOf(query),
-          body: JSON.stringify(patch),
+          body: jsonOf(patch),
           contentType: patchContentTypes[type],
         }),
       delete: async (target, options = {}) => {
         await this.request({ method: 'DELETE', path: path(target), body: deleteBody(options) });
       },
       createSubresource: (target, subresource, body) =>
-        this.request({ method: 'POST', path: path(target, subresource), body: JSON.stringify(body) }),
+        this.request({ method: 'POST', path: path(target, subresource), body: jsonOf(body) }),
       updateSubresource: (target, subresource, body) =>
-        this.request({ method: 'PUT', path: path(target, subresource), body: JSON.stringify(body) }),
+        this.request({ method: 'PUT', path: path(target, subresource), body: jsonOf(body) }),
     };
   }
 
@@ -177,6 +177,17 @@ export class KubeClient {
   close(): void {
     this.#transport.close();
   }
+}
+
+/** JSON with the largest and the smallest int64 as such: of a double JavaScript writes fewer digits. */
+function jsonOf(object: object): string {
+  const text = JSON.stringify(object);
+  if (!text.includes(String(2 ** 63))) return text;
+  const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+  return JSON.stringify(object, (_, value) => {
+    if (value === 2 ** 63) return rawJSON('9223372036854775807');
+    return value === -(2 ** 63) ? rawJSON('-9223372036854775808') : value;
+  });
 }
 
 function errorOf(status: number, body: string): Error {
