@@ -3,19 +3,18 @@
 // https://kubernetes.io/docs/concepts/cluster-administration/system-metrics/
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import { ConfigMapKind } from '../../api/core/configmap.ts';
+import type { ConfigMap } from '../../api/core/configmap.ts';
 import { answerHealth, type ComponentContext, type HealthState } from '../../machinery/component.ts';
-import { internalError, StatusError } from '../../machinery/errors.ts';
 import { type Flags, type FlagTable, flag } from '../../machinery/flags.ts';
 import type { ClientConfig } from '../config.ts';
 import { InformerFactory } from '../informer-factory.ts';
 import { KubeClient } from '../rest.ts';
 import { type AuthenticateRequest, delegatedAuthenticator } from './delegated-authenticator.ts';
 import { type Authorizer, attributesOfPath, delegatedAuthorizer } from './delegated-authorizer.ts';
+import { type Answer, jsonAnswer, makeSecureServer } from './https.ts';
 
 /** The flags of a component that serves; `port` is where it is looked for. */
 export const secureServingFlags = (port: number) =>
@@ -50,8 +49,6 @@ export interface SecureServer {
 }
 
 const clockSkewMs = 5 * 60 * 1000;
-const timeouts = { handshakeTimeout: 10_000, headersTimeout: 30_000, requestTimeout: 30_000 };
-const trust = { namespace: 'kube-system', fieldSelector: 'metadata.name=extension-apiserver-authentication' };
 
 async function readCertificate(flags: SecureServingFlags, nowMs: number) {
   const { 'tls-cert-file': cert, 'tls-private-key-file': key } = flags;
@@ -77,20 +74,9 @@ export async function serveSecurely(
 ): Promise<SecureServer | undefined> {
   if (flags['secure-port'] === 0) return undefined;
   const tls = await readCertificate(flags, clock.now());
-  const server = createServer({ ...tls, ...timeouts, requestCert: true, rejectUnauthorized: false });
   const client = new KubeClient(config, { userAgent, clock });
-  // Whose certificates are good is what the API server says. Until it has, there are tokens alone.
-  const informers = new InformerFactory(client, { clock, random, log }, signal);
-  informers.informer(ConfigMapKind, trust).onChange((map) => {
-    try {
-      const ca = map?.data?.['client-ca-file'];
-      server.setSecureContext({ ...tls, ...(ca ? { ca } : {}) });
-    } catch (err) {
-      log.error({ err }, 'the authority of clients cannot be read');
-    }
-  });
   const documents: Documents = async (path) => {
-    if (path === '/configz') return { code: 200, type: 'application/json', text: JSON.stringify(configz) };
+    if (path === '/configz') return jsonAnswer(configz);
     const more = metrics[path];
     if (more) return { code: 200, type: more.contentType, text: await more.metrics() };
     return answerHealth(path, state);
@@ -100,15 +86,10 @@ export async function serveSecurely(
     authorize: delegatedAuthorizer(client, clock),
     open: flags['authorization-always-allow-paths'],
   };
-  server.on('request', (request, response) => {
-    answer(request, access, documents).then(
-      ({ code, type, text }) => response.writeHead(code, { 'content-type': type }).end(text),
-      (err) => {
-        if (!(err instanceof StatusError)) log.warn({ err }, 'a request could not be answered');
-        sendError(response, err);
-      },
-    );
-  });
+  const informers = new InformerFactory(client, { clock, random, log }, signal);
+  const authorityOf = (data: ConfigMap['data']) => data?.['client-ca-file'];
+  const deps = { tls, log, informers, authorityOf };
+  const server = makeSecureServer(deps, (request) => answer(request, access, documents));
   server.listen(flags['secure-port'], flags['bind-address']);
   await once(server, 'listening');
   return {
@@ -121,7 +102,7 @@ export async function serveSecurely(
   };
 }
 
-type Documents = (path: string) => Promise<{ code: number; type: string; text: string }>;
+type Documents = (path: string) => Promise<Answer>;
 
 interface Access {
   authenticate: AuthenticateRequest;
@@ -136,9 +117,4 @@ async function answer(request: IncomingMessage, { authenticate, authorize, open 
   const user = await authenticate(request);
   if (!isAmong(open, path)) await authorize(user, attributesOfPath(path, method.toLowerCase()));
   return documents(path);
-}
-
-function sendError(response: ServerResponse, err: unknown): void {
-  const known = err instanceof StatusError ? err : internalError((err as Error).message, err);
-  response.writeHead(known.code, { 'content-type': 'application/json' }).end(JSON.stringify(known.toStatus()));
 }
