@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { checkPaths, serveHealth, sliText } from './health.ts';
+import { requestInfoOf } from './request-info.ts';
 
 const readiness = (reason: string | null, isEnding = false) => ({
   notReady: () => reason,
@@ -8,7 +9,7 @@ const readiness = (reason: string | null, isEnding = false) => ({
   etcd: () => Promise.resolve(reason === 'no etcd' ? reason : null),
 });
 const ask = async (url: string, reason: string | null = null, isEnding = false) => {
-  const answer = await serveHealth(url.split('?')[0]!, { url }, readiness(reason, isEnding));
+  const answer = await serveHealth(requestInfoOf('GET', url), readiness(reason, isEnding));
   return answer && { code: answer.code, body: String(answer.body) };
 };
 

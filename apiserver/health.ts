@@ -1,7 +1,8 @@
 // /healthz, /livez and /readyz: their checks by name, each under a path of its own, all together
 // with `?verbose`, some left out with `?exclude=`.
 // https://kubernetes.io/docs/reference/using-api/health-checks/
-import type { FrontRequest, FrontResponse } from './http/front.ts';
+import type { FrontResponse } from './http/front.ts';
+import type { RequestInfo } from './request-info.ts';
 
 type Endpoint = 'healthz' | 'livez' | 'readyz';
 
@@ -82,15 +83,13 @@ export const checkPaths = (endpoint: Endpoint): string[] => checks[endpoint].map
 
 /** Answers a path of health; undefined for others. */
 export async function serveHealth(
-  path: string,
-  request: Pick<FrontRequest, 'url'>,
+  { path, query }: Pick<RequestInfo, 'path' | 'query'>,
   readiness: Readiness,
 ): Promise<FrontResponse | undefined> {
   const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(path) ?? [];
   if (endpoint === undefined) return undefined;
   const all = checks[endpoint as Endpoint];
   if (name !== undefined && !all.includes(name)) return undefined;
-  const query = new URLSearchParams(request.url.split('?')[1] ?? '');
   const excluded = new Set(query.getAll('exclude').filter((x) => x !== ''));
   const wanted = name ? [name] : all.filter((check) => !excluded.has(check));
   const why = await reasonsOf(endpoint as Endpoint, wanted, readiness);

@@ -10,14 +10,16 @@ import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
 import { basePathOf } from './openapi/model.ts';
 import type { KindTable } from './registry/kind-table.ts';
+import type { RequestInfo } from './request-info.ts';
 import { one } from './server-headers.ts';
 
-type Responder<R = FrontResponse | undefined> = (path: string, request: FrontRequest) => R;
+/** Serves a path that is not a resource: discovery, OpenAPI, health. Undefined: not mine. */
+export type PathHandler = (info: RequestInfo, request: FrontRequest) => Promise<FrontResponse | undefined>;
 
 export interface PathDeps {
   kinds: Pick<KindTable, 'groupVersions'>;
-  discovery: Responder;
-  openApi: Responder<Promise<FrontResponse | undefined>>;
+  discovery(path: string, request: FrontRequest): FrontResponse | undefined;
+  openApi: PathHandler;
   metrics: Registry;
   readiness: Readiness;
   zpages: Zpages;
@@ -72,9 +74,10 @@ function rootPaths({ kinds }: PathDeps): string[] {
 const onlyGet = /^\/(?:version|api(?:\/.*)?|apis\/.+)\/?$/;
 
 export function createPathHandler(deps: PathDeps) {
-  const find = async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
+  const find: PathHandler = async (info, request) => {
+    const { path } = info;
     if (path === '/version' || path === '/version/') return json(buildInfoOf(arch()));
-    const health = await serveHealth(path, request, deps.readiness);
+    const health = await serveHealth(info, deps.readiness);
     if (health) return health;
     const page = deps.zpages(path, one(request.headers.accept), ownPaths);
     if (page) return { code: page.code, headers: headersOf(page), body: page.text };
@@ -101,11 +104,12 @@ export function createPathHandler(deps: PathDeps) {
       };
       return json(document, keeps);
     }
-    return deps.discovery(path, request) ?? deps.openApi(path, request);
+    return deps.discovery(path, request) ?? deps.openApi(info, request);
   };
-  return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
-    const found = await find(path, request);
-    if (found && request.method !== 'GET' && onlyGet.test(path)) throw methodNotRoutedError();
+  const handle: PathHandler = async (info, request) => {
+    const found = await find(info, request);
+    if (found && request.method !== 'GET' && onlyGet.test(info.path)) throw methodNotRoutedError();
     return found;
   };
+  return handle;
 }

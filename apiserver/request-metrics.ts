@@ -140,11 +140,7 @@ export function createRequestMetrics(registry: Registry, clock: Clock): RequestM
       sli: all.sli.of(...labels),
       sizes: isRead ? all.sizes.of(...labels) : undefined,
       count(code: number) {
-        let cell = codes.get(code);
-        if (!cell) {
-          cell = all.total.of(...values, String(code));
-          codes.set(code, cell);
-        }
+        const cell = codes.getOrInsertComputed(code, () => all.total.of(...values, String(code)));
         cell.value++;
       },
       longRunning: () => all.longRunning.of(...labels),

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseGoDuration } from '../machinery/duration.ts';
+import { messageOf } from '../machinery/errors.ts';
 import { FlagError } from '../machinery/flags.ts';
 import { isObject } from '../machinery/json.ts';
 import { parseKubeconfig } from '../machinery/kubeconfig.ts';
@@ -48,7 +49,7 @@ export function readTtl(flag: string, text: string): number {
   try {
     return parseGoDuration(text);
   } catch (err) {
-    throw new FlagError(`--${flag}: ${err instanceof Error ? err.message : String(err)}`, { cause: err });
+    throw new FlagError(`--${flag}: ${messageOf(err)}`, { cause: err });
   }
 }
 
@@ -62,6 +63,6 @@ export function readReviewAccess(flag: string, file: string): WebhookClientConfi
     if (new URL(server).protocol !== 'https:') throw new Error(`${file}: ${server} is no https:// address`);
     return { url: server, ...(ca ? { caBundle: ca.toString('base64') } : {}), identity };
   } catch (err) {
-    throw new FlagError(`--${flag}: ${err instanceof Error ? err.message : String(err)}`, { cause: err });
+    throw new FlagError(`--${flag}: ${messageOf(err)}`, { cause: err });
   }
 }

@@ -11,13 +11,23 @@ export const valuesOf = (value: string | string[] | undefined): string[] =>
 export const several = (value: string | string[] | undefined): string[] => valuesOf(value).filter((v) => v !== '');
 
 /** What speaks of one connection, and the client's own credentials: neither goes on through a proxy. */
-export const hopHeaders: ReadonlySet<string> = new Set([
+const hopHeaders: ReadonlySet<string> = new Set([
   ...['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'te', 'upgrade'],
   ...['host', 'authorization', 'http2-settings'],
 ]);
 
-/** The header that tells whom a request came through, this one included. */
-export function forwardedFor(headers: Record<string, string | string[] | undefined>, remote: string | undefined) {
+type Headers = Record<string, string | string[] | undefined>;
+type Test = (name: string) => boolean;
+
+/** A request's headers as they go on through a proxy, this one told of, without those that end here. */
+export function headersOnward(headers: Headers, remote: string | undefined, endsHere: Test = () => false): Headers {
+  const ends = (name: string) => name.startsWith(':') || name.startsWith('impersonate-') || endsHere(name);
   const client = [headers['x-forwarded-for'], remote].flat().filter(Boolean).join(', ');
-  return client ? { 'x-forwarded-for': client } : {};
+  return { ...headersBack(headers, ends), ...(client ? { 'x-forwarded-for': client } : {}) };
+}
+
+/** An answer's headers as they come back through a proxy. */
+export function headersBack(headers: Headers, endsHere: Test = () => false): Record<string, string> {
+  const kept = Object.entries(headers).filter(([name]) => !hopHeaders.has(name) && !endsHere(name));
+  return Object.fromEntries(kept) as Record<string, string>; // or lists of them, which Node writes as well
 }

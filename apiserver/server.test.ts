@@ -53,7 +53,7 @@ async function startServer(limits = defaultLimits) {
     subresources,
     reviews,
     aggregator: new Aggregator(context, undefined),
-    paths: async (path) => (path === '/livez' ? { code: 200, headers: {}, body: 'ok' } : undefined),
+    paths: async ({ path }) => (path === '/livez' ? { code: 200, headers: {}, body: 'ok' } : undefined),
     inFlight: new InFlight(limits),
     metrics: {
       ...requestMetrics,

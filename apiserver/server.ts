@@ -9,6 +9,7 @@ import {
   badRequestError,
   earlyPathError,
   internalError,
+  messageOf,
   notFoundError,
   PageNotFoundError,
   StatusError,
@@ -47,6 +48,7 @@ import { asksForWebSocket, WebSocketAnswer } from './http/websocket-answer.ts';
 import { type InFlight, isLongRunning, tooManyRequests } from './in-flight.ts';
 import { LargeRequests } from './large-requests.ts';
 import { checkPath, fitsPath } from './path-fit.ts';
+import type { PathHandler } from './paths.ts';
 import { hasFieldNumbers } from './protobuf/field-table.ts';
 import { refusedVerb } from './registry/refused-verb.ts';
 import { deadlineOf, maxRequestMs, within } from './request-deadline.ts';
@@ -54,9 +56,6 @@ import { type RequestInfo, requestInfoOf } from './request-info.ts';
 import type { RequestCount, RequestMetrics } from './request-metrics.ts';
 import { one } from './server-headers.ts';
 import type { Subresource, SubresourceContext } from './subresources/handler.ts';
-
-/** Serves a path that is not a resource: discovery, OpenAPI, health. Undefined: not mine. */
-export type PathHandler = (path: string, request: FrontRequest) => Promise<FrontResponse | undefined>;
 
 type Handler = (context: SubresourceContext, request: ApiRequest) => Promise<Answer>;
 
@@ -303,7 +302,7 @@ export class ApiServer {
     const remote = this.#parts.aggregator.remoteOf(info.path);
     if (remote) return this.#parts.aggregator.relay(remote, front, user);
     if (!info.isResource) {
-      const found = await this.#parts.paths(info.path, front);
+      const found = await this.#parts.paths(info, front);
       if (!found) throw this.#unknownPath(info);
       if (this.#isRouted(info.path))
         matchRoute(one(front.headers.accept), info.path === '/version' ? jsonAlone : types);
@@ -367,7 +366,6 @@ export class ApiServer {
       kind,
       version,
       user,
-      query: info.query,
       contentType: one(front.headers['content-type']) ?? '',
       userAgent: one(front.headers['user-agent']) ?? '',
       body: Buffer.alloc(0),
@@ -461,17 +459,17 @@ function nameAsked(info: RequestInfo, fieldSelector: string): string {
 function toStatusError(err: unknown, context: SubresourceContext, info: RequestInfo): StatusError {
   if (err instanceof StatusError) return err;
   context.log.error({ err, verb: info.verb, path: info.path }, 'request failed unexpectedly');
-  return internalError(err instanceof Error ? err.message : String(err), err);
+  return internalError(messageOf(err), err);
 }
 
 /** The form in which the client wants the answer; throws StatusError where there is none. */
-function formOf({ kind, version, query, info }: ApiRequest, front: RequestHead) {
+function formOf({ kind, version, info }: ApiRequest, front: RequestHead) {
   const isList = info.verb === 'list' || info.verb === 'watch';
   if (!kind.isCustom) matchRoute(one(front.headers.accept), isList ? listTypes : types);
   // What is asked for anew each time may have columns as well.
   const has = { table: kind.stored || kind.columns !== undefined, protobuf: hasFieldNumbers(typeNameOf(version)) };
   const media = negotiate(one(front.headers.accept), has);
-  const include: IncludeObject = media.form === 'Table' ? readIncludeObject(query) : 'Metadata';
+  const include: IncludeObject = media.form === 'Table' ? readIncludeObject(info.query) : 'Metadata';
   return { media: wantsPretty(front) ? { ...media, pretty: true } : media, include };
 }
 

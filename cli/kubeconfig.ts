@@ -3,11 +3,12 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Document, parseDocument, YAMLMap, YAMLSeq } from 'yaml';
+import { messageOf } from '../machinery/errors.ts';
 import { asUser, type Caller } from './host/caller.ts';
 import { readIfExists, writeFileAtomic } from './host/files.ts';
 import type { Layout } from './layout.ts';
 import { pkiFiles } from './pki/plan.ts';
-import { errnoOf, messageOf, UserError } from './user-error.ts';
+import { errnoOf, UserError } from './user-error.ts';
 
 export interface Access {
   server: string;

@@ -1,9 +1,10 @@
 // The command tree: kind's verbs and flag names, with `up` and `down` as their short forms. Each command's work is in
 // its own file of commands/, loaded when it is asked for.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { messageOf } from '../machinery/errors.ts';
 import { defaultClusterName, isClusterName, maxApiServers, maxSimulatedNodes } from './layout.ts';
 import type { Program } from './units.ts';
-import { messageOf, UserError } from './user-error.ts';
+import { UserError } from './user-error.ts';
 
 function clusterName(text: string): string {
   if (isClusterName(text)) return text;

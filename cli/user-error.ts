@@ -12,11 +12,6 @@ export class UserError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
-export function messageOf(err: unknown): string {
-  return err instanceof Error ? err.message : String(err);
-}
-
 /** The errno code (`ENOENT`, ...) of a failed system call, at any depth of the cause chain. */
 export function errnoOf(err: unknown): string | undefined {
   for (let at: unknown = err; at instanceof Error; at = at.cause) {

@@ -3,7 +3,7 @@
 // Upstream: controller-manager's DynamicClientBuilder (--use-service-account-credentials).
 import { ServiceAccountKind } from '../api/core/serviceaccount.ts';
 import type { Clock } from '../machinery/clock.ts';
-import { isAlreadyExists, unlessGone } from '../machinery/errors.ts';
+import { unlessGone, unlessThere } from '../machinery/errors.ts';
 import type { ClientConfig } from './config.ts';
 import { KubeClient, type ResourceClient, type TokenSource } from './rest.ts';
 import { Transport, type TransportOptions } from './transport.ts';
@@ -60,9 +60,7 @@ export class AccountTokens implements TokenSource {
     };
     const token = await unlessGone(ask());
     if (token !== undefined) return token;
-    await this.#accounts.create({ metadata: { namespace, name } }).catch((err) => {
-      if (!isAlreadyExists(err)) throw err;
-    });
+    await unlessThere(this.#accounts.create({ metadata: { namespace, name } }));
     return ask();
   }
 }

@@ -1,6 +1,7 @@
 // A controller is one value: what it watches, what it needs, and how it reconciles one object.
 // Handlers only put keys on its queue; workers take them off, read the caches and act. Upstream:
 // the shape that every loop of kube-controller-manager repeats.
+import { once } from 'node:events';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../machinery/clock.ts';
 import type { Kind } from '../machinery/kind.ts';
@@ -35,9 +36,11 @@ export interface ControllerContext {
   registry?: Registry;
 }
 
-/** The queue of a controller, which counts under its name. */
-export function queueOf({ clock, metrics }: ControllerContext, name: string): WorkQueue {
-  return new WorkQueue({ clock, ...(metrics ? { metrics: (state) => metrics.of(name, state) } : {}) });
+/** The queue of a controller, which counts under its name and closes with the context. */
+export function queueOf({ clock, metrics, signal }: ControllerContext, name: string): WorkQueue {
+  const queue = new WorkQueue({ clock, ...(metrics ? { metrics: (state) => metrics.of(name, state) } : {}) });
+  signal.addEventListener('abort', () => queue.close());
+  return queue;
 }
 
 export interface ReconcileResult {
@@ -118,19 +121,15 @@ export async function runController<T extends KubeObject, D>(
       for (const key of related.keys(object, old, deps)) queue.add(key);
     });
   }
-  const aborted = new Promise<void>((resolve) => {
-    context.signal.addEventListener('abort', () => {
-      queue.close();
-      resolve();
-    });
+  await workOff(queue, { ...context, log }, Promise.all([...seen].map((one) => one.synced())), {
+    concurrency: controller.concurrency ?? 2,
+    failed: 'reconcile failed',
+    async work(key) {
+      const object = informer.lister.get(key);
+      if (object) return controller.reconcile(object, deps);
+      await controller.forget?.(key, deps);
+    },
   });
-  await Promise.race([Promise.all([...seen].map((one) => one.synced())), aborted]);
-  // Half-filled caches would tell of children that are missing and owners that are gone.
-  if (context.signal.aborted) return;
-  const workers = Array.from({ length: context.concurrency ?? controller.concurrency ?? 2 }, () =>
-    work(controller, deps, { queue, informer, log }),
-  );
-  await Promise.all(workers);
 }
 
 /** Keys of the controllers of `kind` that own the object, before or after its change. */
@@ -144,31 +143,39 @@ export function ownersOf(kind: Kind, ...objects: (KubeObject | undefined)[]): Se
   return keys;
 }
 
-interface Work<T extends KubeObject> {
-  queue: WorkQueue;
-  informer: Informer<T>;
-  log: Logger;
+interface Work {
+  /** Keys at the same time, unless the context says how many. */
+  concurrency: number;
+  /** What the log says of a key that failed; it comes again, later each time. */
+  failed: string;
+  work(key: string): Promise<ReconcileResult | undefined>;
 }
 
-async function work<T extends KubeObject, D>(controller: Controller<T, D>, deps: D, { queue, informer, log }: Work<T>) {
-  for (;;) {
-    const key = await queue.take();
-    if (key === undefined) return;
-    try {
-      const object = informer.lister.get(key);
-      const result = object ? await controller.reconcile(object, deps) : undefined;
-      if (!object) await controller.forget?.(key, deps);
-      queue.forget(key);
-      if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs);
-    } catch (err) {
-      // Conflicts and the like are everyday; what stays wrong shows by its growing count.
-      log[queue.failuresOf(key) > 3 ? 'warn' : 'debug'](
-        { err, key, failures: queue.failuresOf(key) },
-        'reconcile failed',
-      );
-      queue.retry(key);
-    } finally {
-      queue.done(key);
+/** Works on the keys of a queue, once the caches are filled, until the context's signal is aborted. */
+export async function workOff(
+  queue: WorkQueue,
+  { signal, log, concurrency }: ControllerContext,
+  synced: Promise<unknown>,
+  { work, failed, ...own }: Work,
+): Promise<void> {
+  await Promise.race([synced, once(signal, 'abort')]);
+  // Half-filled caches would tell of children that are missing and owners that are gone.
+  if (signal.aborted) return;
+  const worker = async () => {
+    for (let key = await queue.take(); key !== undefined; key = await queue.take()) {
+      try {
+        const result = await work(key);
+        queue.forget(key);
+        if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs);
+      } catch (err) {
+        // Conflicts and the like are everyday; what stays wrong shows by its growing count.
+        const failures = queue.failuresOf(key);
+        log[failures > 3 ? 'warn' : 'debug']({ err, key, failures }, failed);
+        queue.retry(key);
+      } finally {
+        queue.done(key);
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: concurrency ?? own.concurrency }, worker));
 }

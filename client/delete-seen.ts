@@ -5,7 +5,7 @@ import type { ResourceClient } from './rest.ts';
 
 export async function deleteSeen(
   client: Pick<ResourceClient<KubeObject>, 'delete'>,
-  { metadata: { namespace, name = '', uid } }: KubeObject,
+  { metadata }: KubeObject,
 ): Promise<void> {
-  await unlessGone(client.delete({ ...(namespace ? { namespace } : {}), name }, uid ? { uid } : {}));
+  await unlessGone(client.delete(metadata, metadata.uid ? { uid: metadata.uid } : {}));
 }

@@ -16,7 +16,7 @@ export interface Disruption {
 
 /** Marks and deletes a pod. One that is gone already is as good. */
 export async function disrupt(pods: ResourceClient<Pod>, pod: Pod, why: Disruption): Promise<void> {
-  const { namespace = '', name = '', uid } = pod.metadata;
+  const { uid } = pod.metadata;
   const { isLost = false } = why;
   const isEnded = pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
   try {
@@ -31,14 +31,10 @@ export async function disrupt(pods: ResourceClient<Pod>, pod: Pod, why: Disrupti
         conditions: [condition],
         ...(isLost ? { phase: 'Failed' } : {}),
       };
-      await pods.patch(
-        { namespace, name },
-        { metadata: { uid }, status },
-        { type: 'strategic', subresource: 'status' },
-      );
+      await pods.patch(pod.metadata, { metadata: { uid }, status }, { type: 'strategic', subresource: 'status' });
     }
     const force = isLost ? { gracePeriodSeconds: 0 } : {};
-    await pods.delete({ namespace, name }, { ...force, ...(uid ? { uid } : {}) });
+    await pods.delete(pod.metadata, { ...force, ...(uid ? { uid } : {}) });
   } catch (err) {
     if (!isNotFound(err)) throw err;
   }

@@ -91,7 +91,7 @@ export class EventWrites {
         if (tries > 1 && isAlreadyExists(err)) return; // only the answer to the try before was lost
         if (!(err instanceof TransportError) || tries === maxTries) throw err;
       }
-      await new Promise<void>((resolve) => this.#clock.after(retryMs, resolve));
+      await this.#clock.sleep(retryMs);
     }
   }
 }

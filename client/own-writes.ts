@@ -1,10 +1,10 @@
 // Writes that their writer sees before it plans again. A cache runs behind: whoever plans from one that does not show
 // what he has just written does it twice. Upstream: the consistency store of kube-controller-manager's workload controllers.
 import type { Clock } from '../machinery/clock.ts';
-import { isConflict, isNotFound } from '../machinery/errors.ts';
+import { isConflict, unlessGone } from '../machinery/errors.ts';
 import { controllerOf, type KubeObject } from '../machinery/metadata.ts';
 import type { Informer } from './informer.ts';
-import type { ResourceClient } from './rest.ts';
+import type { ObjectName, ResourceClient } from './rest.ts';
 import { TransportError } from './transport.ts';
 
 const firstRetryMs = 50;
@@ -63,7 +63,7 @@ export class OwnWrites<T extends KubeObject> {
     return object;
   }
 
-  async get(target: { namespace?: string; name: string }): Promise<T> {
+  async get(target: ObjectName): Promise<T> {
     return this.#await(await untilAnswered(this.#patience, () => this.#client.get(target)));
   }
 
@@ -77,12 +77,7 @@ export class OwnWrites<T extends KubeObject> {
     try {
       return this.#await(await untilAnswered(this.#patience, () => this.#client.update(object)));
     } catch (err) {
-      const { namespace, name = '' } = object.metadata;
-      if (isConflict(err)) {
-        await this.get(namespace ? { namespace, name } : { name }).catch((gone) => {
-          if (!isNotFound(gone)) throw gone;
-        });
-      }
+      if (isConflict(err)) await unlessGone(this.get(object.metadata));
       throw err;
     }
   }

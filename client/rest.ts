@@ -2,7 +2,7 @@
 // there is nothing to generate.
 import { type StatusBody, statusErrorFrom, unknownPathError } from '../machinery/errors.ts';
 import { apiVersionOf, type Kind } from '../machinery/kind.ts';
-import type { KubeObject } from '../machinery/metadata.ts';
+import type { KubeObject, ObjectMeta } from '../machinery/metadata.ts';
 import type { ClientConfig } from './config.ts';
 import { type HttpRequest, type HttpResponse, Transport, type TransportOptions } from './transport.ts';
 
@@ -31,10 +31,8 @@ export interface WatchEvent<T> {
   object: T;
 }
 
-export interface ObjectName {
-  namespace?: string;
-  name: string;
-}
+/** Where an object is: its metadata says so, and more. */
+export type ObjectName = Pick<ObjectMeta, 'namespace' | 'name'>;
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
@@ -122,12 +120,8 @@ export class KubeClient {
   }
 
   resource<T extends KubeObject>(kind: Kind<T>): ResourceClient<T> {
-    const path = (target: { namespace?: string; name?: string }, subresource = '') => pathOf(kind, target, subresource);
-    const typed = (object: KubeObject) => JSON.stringify({ kind: kind.kind, apiVersion: kind.apiVersion, ...object });
-    const named = (object: KubeObject): ObjectName => {
-      const { namespace, name = '' } = object.metadata;
-      return namespace ? { namespace, name } : { name };
-    };
+    const path = (target: ObjectName, subresource = '') => pathOf(kind, target, subresource);
+    const typed = (object: KubeObject) => jsonOf({ kind: kind.kind, apiVersion: kind.apiVersion, ...object });
     return {
       get: (target) => this.request({ method: 'GET', path: path(target) }),
       list: async (options = {}) => {
@@ -144,28 +138,24 @@ export class KubeClient {
         if (status !== 200) throw errorOf(status, body);
       },
       create: (object) =>
-        this.request({
-          method: 'POST',
-          path: path({ namespace: object.metadata.namespace ?? '' }),
-          body: typed(object),
-        }),
-      update: (object) => this.request({ method: 'PUT', path: path(named(object)), body: typed(object) }),
+        this.request({ method: 'POST', path: path({ ...object.metadata, name: '' }), body: typed(object) }),
+      update: (object) => this.request({ method: 'PUT', path: path(object.metadata), body: typed(object) }),
       updateStatus: (object) =>
-        this.request({ method: 'PUT', path: path(named(object), 'status'), body: typed(object) }),
+        this.request({ method: 'PUT', path: path(object.metadata, 'status'), body: typed(object) }),
       patch: (target, patch, { type, subresource, ...query }) =>
         this.request({
           method: 'PATCH',
           path: path(target, subresource) + queryOf(query),
-          body: JSON.stringify(patch),
+          body: jsonOf(patch),
           contentType: patchContentTypes[type],
         }),
       delete: async (target, options = {}) => {
         await this.request({ method: 'DELETE', path: path(target), body: deleteBody(options) });
       },
       createSubresource: (target, subresource, body) =>
-        this.request({ method: 'POST', path: path(target, subresource), body: JSON.stringify(body) }),
+        this.request({ method: 'POST', path: path(target, subresource), body: jsonOf(body) }),
       updateSubresource: (target, subresource, body) =>
-        this.request({ method: 'PUT', path: path(target, subresource), body: JSON.stringify(body) }),
+        this.request({ method: 'PUT', path: path(target, subresource), body: jsonOf(body) }),
     };
   }
 
@@ -177,6 +167,17 @@ export class KubeClient {
   close(): void {
     this.#transport.close();
   }
+}
+
+/** JSON with the largest and the smallest int64 as such: of a double JavaScript writes fewer digits. */
+function jsonOf(object: object): string {
+  const text = JSON.stringify(object);
+  if (!text.includes(String(2 ** 63))) return text;
+  const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+  return JSON.stringify(object, (_, value) => {
+    if (value === 2 ** 63) return rawJSON('9223372036854775807');
+    return value === -(2 ** 63) ? rawJSON('-9223372036854775808') : value;
+  });
 }
 
 function errorOf(status: number, body: string): Error {
@@ -198,7 +199,7 @@ function deleteBody(options: DeleteOptions): string {
 }
 
 /** `/apis/apps/v1/namespaces/default/deployments/web/status` */
-function pathOf(kind: Kind, target: { namespace?: string; name?: string }, subresource = ''): string {
+function pathOf(kind: Kind, target: ObjectName, subresource: string): string {
   const { group, version } = kind.storage;
   const root = group ? `/apis/${apiVersionOf({ group, version })}` : `/api/${version}`;
   const parts = [root];

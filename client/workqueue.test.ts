@@ -44,6 +44,22 @@ test('addAfter() keeps the earlier of two times', async () => {
   assert.equal(queue.length, 1);
 });
 
+test('a clock that is set forward keeps no earlier look from coming', async () => {
+  class SettableClock extends FakeClock {
+    setByMs = 0;
+    override now() {
+      return super.now() + this.setByMs;
+    }
+  }
+  const clock = new SettableClock();
+  const queue = newQueue(clock);
+  queue.addAfter('a', 50);
+  clock.setByMs = 3_600_000;
+  queue.addAfter('a', 20);
+  await clock.advance(20);
+  assert.equal(queue.length, 1);
+});
+
 test('retries come later each time, up to a bound, until the key is forgotten', async () => {
   const clock = new FakeClock();
   const queue = newQueue(clock);

@@ -94,7 +94,7 @@ export class WorkQueue {
       this.add(key);
       return;
     }
-    const atMs = this.#clock.now() + delayMs;
+    const atMs = this.#clock.monotonicMs() + delayMs;
     const waiting = this.#delayed.get(key);
     if (waiting && waiting.atMs <= atMs) return;
     waiting?.timer.cancel();

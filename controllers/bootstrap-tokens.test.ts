@@ -71,8 +71,8 @@ test('a token is deleted when it has expired, and not before', async () => {
   const deleted: unknown[] = [];
   const clock = new FakeClock(testTimeMs);
   const client = {
-    async delete(...call: unknown[]) {
-      deleted.push(call);
+    async delete({ namespace, name }: Secret['metadata'], preconditions: object) {
+      deleted.push([{ namespace, name }, preconditions]);
       throw notFoundError({ group: '', resource: 'secrets' }, 'x');
     },
   };

@@ -22,9 +22,7 @@ function world({ cached, stored }: { cached?: object; stored?: object } = {}) {
       },
       get: async () => stored,
     },
-    recorder: {
-      event: (_: object, type: string, reason: string, text: string) => events.push([type, reason, text].join(' ')),
-    },
+    say: (_: object, type: string, reason: string, text: string) => events.push([type, reason, text].join(' ')),
   } as unknown as Deps;
   return { created, events, deps };
 }

@@ -8,10 +8,10 @@ import { ephemeralClaimMismatch } from '../api/core/pod/ephemeral-claim.ts';
 import type { Volume } from '../api/core/pod/volume.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { defineController } from '../client/controller.ts';
-import { targetOf } from '../client/events.ts';
-import { isAlreadyExists } from '../machinery/errors.ts';
+import { sayingOf } from '../client/events.ts';
+import { unlessThere } from '../machinery/errors.ts';
 import { cloneJson } from '../machinery/json.ts';
-import { controllerOf } from '../machinery/metadata.ts';
+import { controllerOf, keyOf } from '../machinery/metadata.ts';
 import { controllerRef } from './pods/claim.ts';
 import { isNamespaceTerminating } from './pods/pod-control.ts';
 
@@ -44,45 +44,26 @@ export const ephemeralVolumeController = defineController({
   deps: (context) => ({
     claims: context.informer(PersistentVolumeClaimKind).lister,
     client: context.resource(PersistentVolumeClaimKind),
-    recorder: context.recorder('ephemeral_volume'),
+    say: sayingOf(PodKind, context.recorder('ephemeral_volume')),
   }),
-  async reconcile(pod, { claims, client, recorder }) {
+  async reconcile(pod, { claims, client, say }) {
     if (pod.metadata.deletionTimestamp) return undefined;
     for (const volume of pod.spec.volumes ?? []) {
       if (!volume.ephemeral?.volumeClaimTemplate) continue;
       const wanted = claimFor(pod, volume);
-      const { namespace = '', name = '' } = wanted.metadata;
       try {
-        const present = claims.get(`${namespace}/${name}`) ?? (await create(wanted, client));
+        // The cache may not have seen what was created before.
+        const present =
+          claims.get(keyOf(wanted)) ??
+          (await unlessThere(client.create(wanted))) ??
+          (await client.get(wanted.metadata));
         const mismatch = ephemeralClaimMismatch(pod, present);
         if (mismatch) throw new Error(mismatch);
       } catch (err) {
         if (isNamespaceTerminating(err)) return undefined;
-        const target = targetOf(PodKind, pod);
-        recorder.event(
-          target,
-          'Warning',
-          'FailedBinding',
-          `ephemeral volume ${volume.name}: ${(err as Error).message}`,
-        );
+        say(pod, 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: ${(err as Error).message}`);
         throw err;
       }
     }
   },
 });
-
-interface Claims {
-  create(claim: PersistentVolumeClaim): Promise<PersistentVolumeClaim>;
-  get(target: { namespace: string; name: string }): Promise<PersistentVolumeClaim>;
-}
-
-/** The cache may not have seen what was created before. */
-async function create(claim: PersistentVolumeClaim, client: Claims): Promise<PersistentVolumeClaim> {
-  try {
-    return await client.create(claim);
-  } catch (err) {
-    if (!isAlreadyExists(err)) throw err;
-    const { namespace = '', name = '' } = claim.metadata;
-    return client.get({ namespace, name });
-  }
-}

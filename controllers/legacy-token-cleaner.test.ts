@@ -69,7 +69,7 @@ test('what is marked stays good for a year more, and is deleted as it was seen',
     tracked: { list: () => [{ data: { since: '2025-01-01' } }] },
     client: {
       patch: async (_: object, patch: object) => done.push(patch),
-      delete: async (...call: object[]) => done.push(call),
+      delete: async ({ namespace, name }: Secret['metadata'], at: object) => done.push([{ namespace, name }, at]),
     },
   } as unknown as Parameters<ReturnType<typeof legacyTokenCleaner>['reconcile']>[1];
   const { reconcile } = legacyTokenCleaner();

@@ -77,8 +77,8 @@ async function reconcile(secret: Secret, { clock, periodMs, accounts, pods, trac
   try {
     if (next === 'mark') {
       const metadata = { ...(uid ? { uid } : {}), labels: { [invalidLabel]: dateOf(nowMs) } };
-      await client.patch({ namespace, name }, { metadata }, { type: 'merge' });
-    } else if (next === 'delete') await client.delete({ namespace, name }, resourceVersion ? { resourceVersion } : {});
+      await client.patch(secret.metadata, { metadata }, { type: 'merge' });
+    } else if (next === 'delete') await client.delete(secret.metadata, resourceVersion ? { resourceVersion } : {});
   } catch (err) {
     if (!isNotFound(err) && !isConflict(err)) throw err; // gone, or changed meanwhile: tomorrow again
   }

@@ -58,7 +58,5 @@ const known = new WeakMap<Registry, ControllerMetrics>();
 
 /** Those of a registry; a controller that starts again counts on. Without a registry nobody is told. */
 export function controllerMetrics(registry: Registry = new Registry()): ControllerMetrics {
-  const all = known.get(registry) ?? createAll(registry);
-  known.set(registry, all);
-  return all;
+  return known.getOrInsertComputed(registry, createAll);
 }

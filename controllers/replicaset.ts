@@ -153,7 +153,6 @@ async function reconcile<T extends KubeObject>(
 ): Promise<ReconcileResult | undefined> {
   const set = asSet(object);
   const { owned, clock } = deps;
-  const { namespace = '', name: setName = '' } = set.metadata;
   const isSettled = owned.isSettled(set);
   const pods = await claim({
     ownerKind: deps.kind,
@@ -161,7 +160,7 @@ async function reconcile<T extends KubeObject>(
     selector: set.spec.selector,
     candidates: owned.candidates(set),
     children: deps.podClient,
-    readOwner: () => deps.setClient.get({ namespace, name: setName }),
+    owners: deps.setClient,
   });
   const active = pods.filter(isActive);
   const isManaged = isSettled && !set.metadata.deletionTimestamp;

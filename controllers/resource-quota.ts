@@ -74,8 +74,7 @@ class CountedObjects {
     await kinds.synced();
     const kind = kinds.current.find((k) => k.group === counted.group && k.plural === counted.plural && k.namespaced);
     if (!kind) return undefined;
-    const known = this.#listers.get(kind) ?? this.#follow(kind);
-    this.#listers.set(kind, known);
+    const known = this.#listers.getOrInsertComputed(kind, () => this.#follow(kind));
     if (isFresh) return (await this.#context.resource<KubeObject>(kind).list({ namespace })).items;
     return (await known).inNamespace(namespace);
   }

@@ -3,9 +3,8 @@
 import { type ConfigMap, ConfigMapKind } from '../api/core/configmap.ts';
 import { type Namespace, NamespaceKind } from '../api/core/namespace.ts';
 import { defineController } from '../client/controller.ts';
-import { isAlreadyExists } from '../machinery/errors.ts';
 import { jsonEqual } from '../machinery/json.ts';
-import { isNamespaceTerminating } from './pods/pod-control.ts';
+import { unlessInVain } from './pods/pod-control.ts';
 
 const mapName = 'kube-root-ca.crt';
 const descriptionAnnotation = 'kubernetes.io/description';
@@ -42,11 +41,7 @@ export function rootCaPublisher(caPem: string) {
       const present = maps.get(`${namespace.metadata.name}/${mapName}`);
       const wanted = planRootCa(namespace, present, caPem);
       if (!wanted) return undefined;
-      try {
-        await (present ? update(wanted) : create(wanted));
-      } catch (err) {
-        if (!isAlreadyExists(err) && !isNamespaceTerminating(err)) throw err;
-      }
+      await unlessInVain(present ? update(wanted) : create(wanted));
     },
   });
 }

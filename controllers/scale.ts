@@ -2,7 +2,7 @@
 import type { Scale } from '../api/autoscaling/scale.ts';
 import type { KubeClient } from '../client/rest.ts';
 import type { ServedKinds } from '../client/served-kinds.ts';
-import type { Kind } from '../machinery/kind.ts';
+import { type Kind, parseApiVersion } from '../machinery/kind.ts';
 
 export interface ScaleTarget {
   apiVersion?: string;
@@ -10,7 +10,7 @@ export interface ScaleTarget {
   name: string;
 }
 
-const groupOf = ({ apiVersion = '' }: Pick<ScaleTarget, 'apiVersion'>) => apiVersion.split('/').slice(0, -1).join('/');
+const groupOf = ({ apiVersion = '' }: Pick<ScaleTarget, 'apiVersion'>) => parseApiVersion(apiVersion).group;
 
 function kindOf(kinds: ServedKinds, target: Omit<ScaleTarget, 'name'>): Kind | undefined {
   const group = groupOf(target);

@@ -104,19 +104,19 @@ export function serviceAccountTokenController({ privateKeyPem, rootCaPem }: Toke
       };
     },
     async reconcile(secret, { accounts, accountClient, secretClient }) {
-      const { namespace = '', name = '', deletionTimestamp, uid, resourceVersion } = secret.metadata;
+      const { deletionTimestamp, uid, resourceVersion } = secret.metadata;
       const [accountKey] = accountKeyOf(secret);
       if (deletionTimestamp || accountKey === undefined) return undefined;
       let account = accounts.get(accountKey);
       // The cache may be behind a Secret that came right after its account.
       if (!isFor(secret, account)) {
-        const [accountNamespace = '', accountName = ''] = accountKey.split('/');
-        account = await unlessGone(accountClient.get({ namespace: accountNamespace, name: accountName }));
+        const [namespace, name] = accountKey.split('/');
+        account = await unlessGone(accountClient.get({ namespace, name }));
       }
       if (!isFor(secret, account)) {
         // Of another version somebody may have changed whose it is.
         const same = { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
-        await unlessGone(secretClient.delete({ namespace, name }, same));
+        await unlessGone(secretClient.delete(secret.metadata, same));
         return undefined;
       }
       if (account.metadata.deletionTimestamp) return undefined;

@@ -2,8 +2,7 @@
 import { NamespaceKind } from '../api/core/namespace.ts';
 import { ServiceAccountKind } from '../api/core/serviceaccount.ts';
 import { defineController } from '../client/controller.ts';
-import { isAlreadyExists } from '../machinery/errors.ts';
-import { isNamespaceTerminating } from './pods/pod-control.ts';
+import { unlessInVain } from './pods/pod-control.ts';
 
 const accountName = 'default';
 
@@ -24,10 +23,6 @@ export const serviceAccountController = defineController({
   async reconcile(namespace, { accounts, create }) {
     const { name = '', deletionTimestamp } = namespace.metadata;
     if (deletionTimestamp || accounts.get(`${name}/${accountName}`)) return undefined;
-    try {
-      await create({ metadata: { name: accountName, namespace: name } });
-    } catch (err) {
-      if (!isAlreadyExists(err) && !isNamespaceTerminating(err)) throw err;
-    }
+    await unlessInVain(create({ metadata: { name: accountName, namespace: name } }));
   },
 });

@@ -71,7 +71,7 @@ test('a claim that asks for more is told whom it waits for, once a size', async 
   const events: string[] = [];
   const deps = {
     told: new Map(),
-    recorder: { event: (_: object, ...words: string[]) => events.push(words.join(' ')) },
+    say: (_: object, ...words: string[]) => events.push(words.join(' ')),
   } as never;
   const asks = (storage: string, has: string, phase = 'Bound') =>
     claim('c', { volumeName: 'v', resources: { requests: { storage } } }, {}, { phase, capacity: { storage: has } });

@@ -26,9 +26,9 @@ export const ttlAfterFinishedController = defineController({
     if (atMs === undefined || job.metadata.deletionTimestamp) return undefined;
     const lateMs = clock.now() - atMs;
     if (lateMs < 0) return { requeueAfterMs: -lateMs };
-    const { namespace = '', name = '', uid = '', resourceVersion = '' } = job.metadata;
+    const { uid = '', resourceVersion = '' } = job.metadata;
     // The version: somebody may have given it a longer life a moment ago.
-    const deletion = jobs.delete({ namespace, name }, { uid, resourceVersion, propagationPolicy: 'Foreground' });
+    const deletion = jobs.delete(job.metadata, { uid, resourceVersion, propagationPolicy: 'Foreground' });
     await unlessGone(deletion.then(() => late.observe(lateMs / 1000)));
     return undefined;
   },

@@ -3,6 +3,7 @@
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/#expanding-persistent-volumes-claims
 import { PersistentVolumeClaimKind } from '../api/core/persistentvolumeclaim.ts';
 import { defineController } from '../client/controller.ts';
+import { sayingOf } from '../client/events.ts';
 import { keyOf } from '../machinery/metadata.ts';
 import { compareQuantities } from '../machinery/quantity.ts';
 
@@ -10,11 +11,11 @@ export const volumeExpandController = defineController({
   name: 'persistentvolume-expander-controller',
   kind: PersistentVolumeClaimKind,
   deps: (context) => ({
-    recorder: context.recorder('volume_expand'),
+    say: sayingOf(PersistentVolumeClaimKind, context.recorder('volume_expand')),
     /** The size last told of, by claim: a resizer writes the claim often while it works. */
     told: new Map<string, string>(),
   }),
-  async reconcile(claim, { recorder, told }) {
+  async reconcile(claim, { say, told }) {
     const wanted = claim.spec.resources?.requests?.storage;
     const isBound = claim.status?.phase === 'Bound' && claim.spec.volumeName;
     const key = keyOf(claim);
@@ -24,9 +25,7 @@ export const volumeExpandController = defineController({
     }
     if (told.get(key) === wanted) return undefined;
     told.set(key, wanted);
-    const { kind, apiVersion } = PersistentVolumeClaimKind;
-    const message = 'waiting for an external controller to expand this PVC';
-    recorder.event({ kind, apiVersion, object: claim }, 'Normal', 'ExternalExpanding', message);
+    say(claim, 'Normal', 'ExternalExpanding', 'waiting for an external controller to expand this PVC');
   },
   forget: (key, { told }) => void told.delete(key),
 });

@@ -155,9 +155,11 @@ export const modifiedError = (r: GroupResource, name: string) =>
 const maxShownErrors = 1000;
 const maxShownLength = 2 ** 20;
 
-/** As clients see several errors in one text. Upstream: util/errors.NewAggregate. */
-export const joinErrors = (texts: readonly string[]): string =>
-  texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
+/** As clients see several errors in one text, each once. Upstream: util/errors.NewAggregate. */
+export function joinErrors(errors: Iterable<string>): string {
+  const texts = [...new Set(errors)];
+  return texts.length === 1 ? texts[0]! : `[${texts.join(', ')}]`;
+}
 
 /**
  * Validation failed: all field errors (of very many or very long ones, the first) in one message, each as a cause.
@@ -173,9 +175,8 @@ export function invalidError(kind: { group: string; kind: string }, name: string
     shown.add(`${field}: ${detail}`);
     length += detail.length;
   }
-  const texts = [...shown];
-  if (causes.length < found.length) texts.push(`and ${found.length - causes.length} more`);
-  const joined = joinErrors(texts);
+  if (causes.length < found.length) shown.add(`and ${found.length - causes.length} more`);
+  const joined = joinErrors(shown);
   const shownKind = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
   return new StatusError(422, 'Invalid', `${shownKind} ${goQuote(name)} is invalid: ${joined}`, {
     details: { ...detailsOf({ group: kind.group, resource: kind.kind }, name), causes },
@@ -227,6 +228,20 @@ export async function unlessGone<T>(request: Promise<T>): Promise<T | undefined>
 }
 
 export const isAlreadyExists = hasReason('AlreadyExists');
+
+/** What was made; undefined where it is there already, which is as good. */
+export async function unlessThere<T>(creation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await creation;
+  } catch (err) {
+    if (isAlreadyExists(err)) return undefined;
+    throw err;
+  }
+}
+
+/** What somebody threw, in words. */
+export const messageOf = (err: unknown) => (err instanceof Error ? err.message : String(err));
+
 export const isConflict = hasReason('Conflict');
 export const isInvalid = hasReason('Invalid');
 export const isForbidden = hasReason('Forbidden');

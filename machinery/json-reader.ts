@@ -274,8 +274,7 @@ export function integerOf(literal: string): number | bigint {
   const value = Number(literal);
   if (literal.length <= minSafeDigits || Number.isSafeInteger(value) || literal.length > maxInt64Digits + 1)
     return value;
-  // So JavaScript writes the largest int64, and our own controllers what they read of it.
-  const exact = literal === String(2 ** 63) ? maxInt64 : BigInt(literal);
+  const exact = BigInt(literal);
   return exact >= minInt64 && exact <= maxInt64 ? exact : value;
 }
 

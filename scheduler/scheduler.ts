@@ -10,6 +10,7 @@ import { targetOf } from '../client/events.ts';
 import type { Informer } from '../client/informer.ts';
 import type { KubeClient } from '../client/rest.ts';
 import type { SeriesRecorder } from '../client/series-events.ts';
+import { atMost } from '../machinery/at-most.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { isConflict, isNotFound } from '../machinery/errors.ts';
 import { jsonEqual } from '../machinery/json.ts';
@@ -27,7 +28,6 @@ import type { Meter } from './framework/meter.ts';
 import type { Diagnosis, Plugin, Preemption } from './framework/plugin.ts';
 import { podInfoOf, priorityOf } from './framework/pod-info.ts';
 import type { VolumeView } from './framework/volume-view.ts';
-import { Lanes } from './lanes.ts';
 import type { AttemptResult, SchedulerMetrics, SchedulerState } from './metrics.ts';
 import { endVictims } from './preemption/preempt.ts';
 import { type Backoff, type QueuedPod, SchedulingQueue } from './queue/queue.ts';
@@ -75,7 +75,7 @@ export class Scheduler {
   readonly #cache: SchedulerCache;
   readonly #queue: SchedulingQueue;
   readonly #cycle: Cycle;
-  readonly #bindings = new Lanes(maxBindings);
+  readonly #inTurn = atMost(maxBindings);
   #scheduled = false;
   /** A cycle waits for extenders: the next one begins after it, as they go by what it does. */
   #asking = false;
@@ -103,8 +103,7 @@ export class Scheduler {
     const byProfile = new Map<string, Map<string, number>>();
     for (const { info, rejectedBy } of this.#queue.rejected()) {
       const { name } = this.#profileOf(info.pod);
-      const counts = byProfile.get(name) ?? new Map<string, number>();
-      byProfile.set(name, counts);
+      const counts = byProfile.getOrInsertComputed(name, () => new Map<string, number>());
       for (const plugin of rejectedBy) counts.set(plugin.name, (counts.get(plugin.name) ?? 0) + 1);
     }
     return { pending: this.#queue.counts(), cache: this.#cache.sizes(), rejected: byProfile };
@@ -316,7 +315,7 @@ export class Scheduler {
     const endReserve = meter.start('Reserve');
     for (const plugin of reserving) plugin.reserve!(state, info, node, this.#cache);
     endReserve();
-    const bind = () => this.#bindings.run(() => this.#bind(queued, found));
+    const bind = () => this.#inTurn(() => this.#bind(queued, found));
     for (const plugin of reserving) {
       const preparation = plugin.preBind?.(state, info, node, this.#cache);
       if (!preparation) continue;

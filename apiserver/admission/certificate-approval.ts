@@ -1,10 +1,10 @@
 // CertificateApproval: who approves or denies a certificate request must be allowed to for its signer.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#certificateapproval
-import type { AdmissionPlugin } from './plugin.ts';
-import { demandSignerAccess, isRequestUpdate } from './signer-access.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
+import { demandSignerAccess, signedResource } from './signer-access.ts';
 
 export const certificateApproval: AdmissionPlugin = {
   name: 'CertificateApproval',
-  handles: (request) => isRequestUpdate(request, 'approval'),
+  handles: requestsFor(signedResource, ['UPDATE'], 'approval'),
   validate: (request, deps) => demandSignerAccess(request, deps, 'approve', request.object!),
 };

@@ -1,12 +1,12 @@
 // CertificateSigning: who writes the certificate or a condition of a request must be allowed to sign for its signer.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#certificatesigning
 import { jsonEqual } from '../../machinery/json.ts';
-import type { AdmissionPlugin } from './plugin.ts';
-import { demandSignerAccess, isRequestUpdate } from './signer-access.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
+import { demandSignerAccess, signedResource } from './signer-access.ts';
 
 export const certificateSigning: AdmissionPlugin = {
   name: 'CertificateSigning',
-  handles: (request) => isRequestUpdate(request, 'status'),
+  handles: requestsFor(signedResource, ['UPDATE'], 'status'),
   async validate(request, deps) {
     const { object, oldObject } = request;
     const unchanged = (['certificate', 'conditions'] as const).every((field) =>

@@ -4,20 +4,16 @@ import { CertificateRequestError, parseCertificateRequest } from '../../machiner
 import { forbiddenError } from '../../machinery/errors.ts';
 import { pemOfField } from '../../machinery/pem.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import type { AdmissionPlugin } from './plugin.ts';
-import { certificatesGroup } from './signer-access.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
+import { signedResource } from './signer-access.ts';
 
 const clientSigner = 'kubernetes.io/kube-apiserver-client';
 const mastersGroup = 'system:masters';
+const isNew = requestsFor(signedResource, ['CREATE']);
 
 export const certificateSubjectRestriction: AdmissionPlugin = {
   name: 'CertificateSubjectRestriction',
-  handles: ({ operation, kind, subresource, object }) =>
-    operation === 'CREATE' &&
-    kind.group === certificatesGroup &&
-    kind.plural === 'certificatesigningrequests' &&
-    subresource === '' &&
-    object?.spec.signerName === clientSigner,
+  handles: (request) => isNew(request) && request.object?.spec.signerName === clientSigner,
   validate({ kind, name, object }) {
     const refuse = (why: string) => forbiddenError(groupResourceOf(kind), name, why);
     let organizations: readonly string[];

@@ -6,7 +6,7 @@ import { StorageClassKind } from '../../api/storage/storageclass.ts';
 import { forbiddenError } from '../../machinery/errors.ts';
 import { compareQuantities } from '../../machinery/quantity.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
 
 const sizeOf = ({ spec }: PersistentVolumeClaim) => spec.resources?.requests?.storage;
 const classOf = ({ metadata, spec }: PersistentVolumeClaim) =>
@@ -14,8 +14,7 @@ const classOf = ({ metadata, spec }: PersistentVolumeClaim) =>
 
 export const persistentVolumeClaimResize: AdmissionPlugin = {
   name: 'PersistentVolumeClaimResize',
-  handles: ({ operation, kind, subresource }) =>
-    operation === 'UPDATE' && kind.plural === 'persistentvolumeclaims' && kind.group === '' && subresource === '',
+  handles: requestsFor('persistentvolumeclaims', ['UPDATE']),
   async validate({ kind, name, object, oldObject }, { store }) {
     const [next, old] = [object as PersistentVolumeClaim, oldObject as PersistentVolumeClaim];
     if (compareQuantities(sizeOf(next), sizeOf(old)) <= 0) return;

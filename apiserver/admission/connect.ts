@@ -7,8 +7,8 @@ import type { ApiContext } from '../registry/context.ts';
 const flags = ['stdin', 'stdout', 'stderr', 'tty'];
 
 /** PodExecOptions and the like, of what stands in the query. */
-function connectOptions({ query, info }: ApiRequest, kind: string): Record<string, unknown> {
-  if (kind.endsWith('ProxyOptions')) return { path: info.rest.replace(/^\//, '') };
+function connectOptions({ info: { query, rest } }: ApiRequest, kind: string): Record<string, unknown> {
+  if (kind.endsWith('ProxyOptions')) return { path: rest.replace(/^\//, '') };
   if (kind === 'PodPortForwardOptions') return { ports: query.getAll('ports').map(Number) };
   const given = flags.filter((flag) => ['true', '1'].includes(query.get(flag) ?? ''));
   const container = query.get('container');

@@ -2,15 +2,14 @@
 // https://kubernetes.io/docs/concepts/services-networking/ingress/#default-ingress-class
 import { newestFirst } from '../../machinery/metadata.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
 
 const defaultAnnotation = 'ingressclass.kubernetes.io/is-default-class';
 const classAnnotation = 'kubernetes.io/ingress.class';
 
 export const defaultIngressClass: AdmissionPlugin = {
   name: 'DefaultIngressClass',
-  handles: ({ operation, kind, subresource }) =>
-    operation === 'CREATE' && kind.group === 'networking.k8s.io' && kind.plural === 'ingresses' && subresource === '',
+  handles: requestsFor('ingresses.networking.k8s.io', ['CREATE']),
   mutate({ object }, { kinds, store }) {
     const { metadata, spec } = object!;
     if (spec.ingressClassName !== undefined || metadata.annotations?.[classAnnotation] !== undefined) return;

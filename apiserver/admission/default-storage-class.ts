@@ -2,12 +2,11 @@
 // https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass
 import { betaStorageClassAnnotation } from '../../api/core/persistentvolumeclaim/validation.ts';
 import { pickDefaultClass, type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
 
 export const defaultStorageClass: AdmissionPlugin = {
   name: 'DefaultStorageClass',
-  handles: ({ operation, kind, subresource }) =>
-    operation === 'CREATE' && kind.plural === 'persistentvolumeclaims' && kind.group === '' && subresource === '',
+  handles: requestsFor('persistentvolumeclaims', ['CREATE']),
   async mutate({ object }, { store }) {
     const { spec, metadata } = object!;
     // An empty name asks for volumes without a class.

@@ -1,6 +1,6 @@
 // Lets every pod stay five minutes on a node that is not ready or not reachable, unless it says otherwise.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#defaulttolerationseconds
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
 
 const tolerationSeconds = 300;
 const keys = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
@@ -13,11 +13,7 @@ interface Toleration {
 
 export const defaultTolerationSeconds: AdmissionPlugin = {
   name: 'DefaultTolerationSeconds',
-  handles: ({ operation, kind, subresource }) =>
-    (operation === 'CREATE' || operation === 'UPDATE') &&
-    kind.plural === 'pods' &&
-    kind.group === '' &&
-    subresource === '',
+  handles: requestsFor('pods', ['CREATE', 'UPDATE']),
   mutate({ object }) {
     const { spec } = object!;
     const present: Toleration[] = spec.tolerations ?? [];

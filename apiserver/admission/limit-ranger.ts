@@ -11,9 +11,10 @@ import { compareQuantities, isZeroQuantity, quantityMilliValue } from '../../mac
 import { EtcdTooLargeError } from '../storage/etcd.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import { type AdmissionPlugin, isPodCreation, isPodResize } from './plugin.ts';
+import { type AdmissionPlugin, isPodCreation, isPodResize, requestsFor } from './plugin.ts';
 
 const annotation = 'kubernetes.io/limit-ranger';
+const isClaimWrite = requestsFor('persistentvolumeclaims', ['CREATE', 'UPDATE']);
 
 type Amounts = Readonly<Record<string, string>>;
 
@@ -141,10 +142,8 @@ function checkClaim(claim: PersistentVolumeClaim, old: PersistentVolumeClaim | u
 export const limitRanger: AdmissionPlugin = {
   name: 'LimitRanger',
   handles: (request) => {
-    const { operation, kind, subresource, object } = request;
     if (isPodCreation(request) || isPodResize(request)) return true;
-    const isClaim = kind.plural === 'persistentvolumeclaims' && kind.group === '' && subresource === '';
-    return isClaim && (operation === 'CREATE' || (operation === 'UPDATE' && !object?.metadata.deletionTimestamp));
+    return isClaimWrite(request) && (request.operation === 'CREATE' || !request.object?.metadata.deletionTimestamp);
   },
   async mutate(request, { store }) {
     if (!isPodCreation(request)) return;

@@ -3,15 +3,14 @@
 import { forbiddenError, notFoundError, StatusError } from '../../machinery/errors.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
 
 const immortal = new Set(['default', 'kube-system', 'kube-public']);
+const isDeletion = requestsFor('namespaces', ['DELETE']);
 
 export const namespaceLifecycle: AdmissionPlugin = {
   name: 'NamespaceLifecycle',
-  handles: ({ operation, kind, subresource }) =>
-    (operation === 'CREATE' && kind.namespaced) ||
-    (operation === 'DELETE' && kind.plural === 'namespaces' && kind.group === '' && subresource === ''),
+  handles: (request) => (request.operation === 'CREATE' && request.kind.namespaced) || isDeletion(request),
   async mutate({ operation, kind, namespace, name }, { store, kinds }) {
     if (operation !== 'CREATE') return;
     const namespaces = kinds.kind('', 'Namespace');

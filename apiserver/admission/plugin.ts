@@ -65,13 +65,18 @@ export interface AdmissionDeps {
   metrics?: AdmissionMetrics;
 }
 
+/** Tells the requests for one resource, `plural.group`, or for a subresource of it. */
+export function requestsFor(resource: string, operations: readonly AdmissionOperation[], subresource = '') {
+  const [, plural, group = ''] = /^([^.]+)\.?(.*)$/.exec(resource)!;
+  return ({ operation, kind, subresource: of }: AdmissionRequest): boolean =>
+    operations.includes(operation) && kind.plural === plural && kind.group === group && of === subresource;
+}
+
 /** A new pod, the commonest thing that plugins look at. */
-export const isPodCreation = ({ operation, kind, subresource }: AdmissionRequest): boolean =>
-  operation === 'CREATE' && kind.plural === 'pods' && kind.group === '' && subresource === '';
+export const isPodCreation = requestsFor('pods', ['CREATE']);
 
 /** A pod that is there is to get more or less. */
-export const isPodResize = ({ operation, kind, subresource }: AdmissionRequest): boolean =>
-  operation === 'UPDATE' && kind.plural === 'pods' && kind.group === '' && subresource === 'resize';
+export const isPodResize = requestsFor('pods', ['UPDATE'], 'resize');
 
 export interface AdmissionPlugin {
   name: string;

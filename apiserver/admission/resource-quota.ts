@@ -19,7 +19,7 @@ import {
   isZeroQuantity,
   subtractQuantities,
 } from '../../machinery/quantity.ts';
-import { loopbackUser } from '../authn/user.ts';
+import { writeAs } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodResize } from './plugin.ts';
@@ -104,13 +104,7 @@ async function charge(name: string, request: AdmissionRequest, deps: AdmissionDe
     if (added) draft.status = { ...quota.status, used: usedAfter(quota, added, refuse, isClaimStatus(request)) };
     return draft;
   };
-  const options = {
-    user: loopbackUser,
-    dryRun: request.dryRun,
-    fieldManager: 'kube-apiserver',
-    apiVersion: ResourceQuotaKind.apiVersion,
-    warnings: [],
-  };
+  const options = writeAs(ResourceQuotaKind, { dryRun: request.dryRun });
   const target = { namespace: request.namespace, name, subresource: 'status', produce };
   // A quota that is gone limits nothing.
   await unlessGone(updateObject(context, ResourceQuotaKind, target, options));
@@ -120,8 +114,7 @@ async function charge(name: string, request: AdmissionRequest, deps: AdmissionDe
 const queues = new WeakMap<object, Map<string, Promise<void>>>();
 
 async function inTurn(owner: object, namespace: string, work: () => Promise<void>): Promise<void> {
-  const queue = queues.get(owner) ?? new Map<string, Promise<void>>();
-  queues.set(owner, queue);
+  const queue = queues.getOrInsertComputed(owner, () => new Map());
   const turn = (queue.get(namespace) ?? Promise.resolve()).then(work);
   const done = turn.catch(() => undefined);
   queue.set(namespace, done);

@@ -5,14 +5,8 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
 import type { AdmissionDeps, AdmissionRequest } from './plugin.ts';
 
-export const certificatesGroup = 'certificates.k8s.io';
-
-/** Whether it is a write to this subresource of a certificate request. */
-export const isRequestUpdate = ({ operation, kind, subresource }: AdmissionRequest, wanted: string): boolean =>
-  operation === 'UPDATE' &&
-  kind.group === certificatesGroup &&
-  kind.plural === 'certificatesigningrequests' &&
-  subresource === wanted;
+const group = 'certificates.k8s.io';
+export const signedResource = `certificatesigningrequests.${group}`;
 
 /** Refuses the request unless its user may `verb` for the signer of the certificate request. */
 export async function demandSignerAccess(
@@ -22,7 +16,7 @@ export async function demandSignerAccess(
   { spec }: KubeObject,
 ): Promise<void> {
   const signerName: string = spec.signerName;
-  const base = { user: request.user, isResource: true, group: certificatesGroup, version: 'v1', subresource: '' };
+  const base = { user: request.user, isResource: true, group, version: 'v1', subresource: '' };
   const may = async (name: string) =>
     (await authorizer.authorize({ ...base, verb, resource: 'signers', name, namespace: '', path: '' })).allowed;
   if ((await may(signerName)) || (await may(`${signerName.split('/', 1)[0]}/*`))) return;

@@ -1,13 +1,12 @@
 // A new node is tainted not-ready until its first good report.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#taintnodesbycondition
-import type { AdmissionPlugin } from './plugin.ts';
+import { type AdmissionPlugin, requestsFor } from './plugin.ts';
 
 const notReady = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };
 
 export const taintNodesByCondition: AdmissionPlugin = {
   name: 'TaintNodesByCondition',
-  handles: ({ operation, kind, subresource }) =>
-    operation === 'CREATE' && kind.plural === 'nodes' && kind.group === '' && subresource === '',
+  handles: requestsFor('nodes', ['CREATE']),
   mutate({ object }) {
     const { spec } = object!;
     const taints: { key: string; effect: string }[] = spec.taints ?? [];

@@ -1,15 +1,15 @@
 // Follows the APIServices: which group and version is answered by which server, whether that one is there, and in what
 // order all of them are listed. Upstream: kube-aggregator.
 import { type APIService, APIServiceKind as kind } from '../../api/apiregistration/apiservice.ts';
+import { putCondition } from '../../machinery/conditions.ts';
 import { isConflict, isNotFound, unavailableError } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { UserInfo } from '../authn/user.ts';
-import { writeAs } from '../bootstrap/create.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import type { V2Part } from '../openapi/foreign-v2.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
 import { updateObject } from '../registry/update.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
@@ -276,11 +276,8 @@ export class Aggregator {
     const produce = (old: KubeObject) => {
       const draft = cloneJson(old) as APIService;
       Object.assign(draft.metadata, { uid });
-      const before = conditionOf(draft);
-      const lastTransitionTime = before?.status === finding.status ? before.lastTransitionTime : timestamp(clock.now());
-      const next = { type: 'Available', ...finding, ...(lastTransitionTime ? { lastTransitionTime } : {}) };
-      const others = (draft.status?.conditions ?? []).filter(({ type }) => type !== 'Available');
-      return { ...draft, status: { conditions: [...others, next] } };
+      const next = { type: 'Available', ...finding, lastTransitionTime: timestamp(clock.now()) };
+      return { ...draft, status: { conditions: putCondition(draft.status?.conditions ?? [], next) } };
     };
     if (jsonEqual(produce(service).status, service.status)) return;
     const isLost = conditionOf(service)?.status === 'True' && finding.status !== 'True';

@@ -3,8 +3,8 @@
 import { type APIService, APIServiceKind as kind } from '../../api/apiregistration/apiservice.ts';
 import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { createIfAbsent, writeAs } from '../bootstrap/create.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { createIfAbsent } from '../bootstrap/create.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';

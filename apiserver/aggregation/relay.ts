@@ -1,17 +1,14 @@
 // A request for an aggregated server goes on to it as it came, with who is asking in headers of ours; the answer comes
 // back as it is, also one that goes on for long. Upstream: kube-aggregator's proxy handler.
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { APIServiceSpec } from '../../api/apiregistration/apiservice.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import { forwardedFor, hopHeaders } from '../server-headers.ts';
+import { headersBack, headersOnward } from '../server-headers.ts';
 import { describeFailure } from '../webhook-client.ts';
 import { asHeaderBytes, identityHeaders, isIdentityHeader, type RemoteClient } from './remote.ts';
-
-const staysHere = (name: string): boolean =>
-  name.startsWith(':') || name.startsWith('impersonate-') || isIdentityHeader(name) || hopHeaders.has(name);
 
 /** A plain text, as net/http's Error gives it. */
 export const textAnswer = (code: number, text: string): FrontResponse => ({
@@ -21,12 +18,6 @@ export const textAnswer = (code: number, text: string): FrontResponse => ({
 });
 
 export const unavailable = (): FrontResponse => textAnswer(503, 'service unavailable');
-
-function headersOnward(front: FrontRequest, user: UserInfo, host: string): OutgoingHttpHeaders {
-  const kept = Object.fromEntries(Object.entries(front.headers).filter(([name]) => !staysHere(name)));
-  const from = forwardedFor(front.headers, front.socket?.remoteAddress);
-  return { ...kept, host, ...from, ...asHeaderBytes(identityHeaders(user)) };
-}
 
 /** Sends a request on. Resolves once the answer began, or with the answer where there is no other. */
 export function relayTo(
@@ -49,7 +40,11 @@ export function relayTo(
     ...target,
     method: front.method,
     path: front.url,
-    headers: headersOnward(front, user, client.urlOf(target, '').slice('https://'.length)),
+    headers: {
+      ...headersOnward(front.headers, front.socket?.remoteAddress, isIdentityHeader),
+      host: client.urlOf(target, '').slice('https://'.length),
+      ...asHeaderBytes(identityHeaders(user)),
+    },
     signal: abort.signal,
     // A kept connection may have ended on the other side: only what reads can be sent once more.
     agent: isRead ? client.agent : (false as const),
@@ -72,8 +67,7 @@ export function relayTo(
 }
 
 function giveBack(answer: IncomingMessage, front: FrontRequest): void {
-  const headers = Object.fromEntries(Object.entries(answer.headers).filter(([name]) => !hopHeaders.has(name)));
-  front.raw.writeHead(answer.statusCode ?? 502, headers as Record<string, string>);
+  front.raw.writeHead(answer.statusCode ?? 502, headersBack(answer.headers));
   // The first event of a watch may be long in coming.
   front.raw.flushHeaders?.();
   // An answer that broke off must not look like a whole one.

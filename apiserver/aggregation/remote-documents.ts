@@ -90,12 +90,11 @@ export function fromResourceList(list: Fields, { group, version }: Pick<Spec, 'g
   for (const one of all) {
     const [name = '', subresource] = String(one.name).split('/');
     if (subresource !== undefined) {
-      const parent = out.get(name) ?? { resource: name, scope: one.namespaced ? 'Namespaced' : 'Cluster' };
+      const parent = out.getOrInsert(name, { resource: name, scope: one.namespaced ? 'Namespaced' : 'Cluster' });
       parent.subresources = [
         ...(parent.subresources ?? []),
         { subresource, responseKind: kindOf(one), verbs: one.verbs },
       ];
-      out.set(name, parent);
       continue;
     }
     const { shortNames, categories } = one;

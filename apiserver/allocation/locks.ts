@@ -9,7 +9,7 @@ import {
   parentReference,
 } from '../../api/networking/ipaddress.ts';
 import type { Clock } from '../../machinery/clock.ts';
-import { isAlreadyExists } from '../../machinery/errors.ts';
+import { unlessThere } from '../../machinery/errors.ts';
 import { parseIP } from '../../machinery/ip.ts';
 import { defineKind, type Kind } from '../../machinery/kind.ts';
 import { type KubeObject, objectMeta, typeMeta } from '../../machinery/metadata.ts';
@@ -79,13 +79,8 @@ export async function takeLock({ store, clock }: LockDeps, lock: Lock, { namespa
   const labels = labelsOf(lock);
   const metadata = { name: lock.name, uid: randomUUID(), creationTimestamp: timestamp(clock.now()) };
   const parentRef = { group: '', resource: 'services', namespace, name };
-  try {
-    await store.create(lock.kind, { metadata: { ...metadata, ...(labels && { labels }) }, spec: { parentRef } });
-    return true;
-  } catch (err) {
-    if (isAlreadyExists(err)) return false;
-    throw err;
-  }
+  const object = { metadata: { ...metadata, ...(labels && { labels }) }, spec: { parentRef } };
+  return (await unlessThere(store.create(lock.kind, object))) !== undefined;
 }
 
 /** Whether somebody has it, as far as the cache knows; `takeLock` has the last word. */

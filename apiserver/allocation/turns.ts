@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Lease } from '../../api/coordination/lease.ts';
 import type { Clock } from '../../machinery/clock.ts';
-import { isAlreadyExists } from '../../machinery/errors.ts';
+import { unlessThere } from '../../machinery/errors.ts';
 import { microTimestamp, timestamp } from '../../machinery/timestamp.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -30,13 +30,8 @@ export async function takeTurn({ store, kinds, clock, name, identity, lengthMs }
   const found = await store.read(kind, namespace, name);
   if (!found) {
     const metadata = { name, namespace, uid: randomUUID(), creationTimestamp: timestamp(nowMs) };
-    return store.create(kind, { metadata, spec: { ...spec, acquireTime: renewTime } }).then(
-      () => true,
-      (err) => {
-        if (isAlreadyExists(err)) return false;
-        throw err;
-      },
-    );
+    const made = await unlessThere(store.create(kind, { metadata, spec: { ...spec, acquireTime: renewTime } }));
+    return made !== undefined;
   }
   const lease = found.object as Lease;
   const isOwn = lease.spec.holderIdentity === identity;

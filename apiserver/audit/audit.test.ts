@@ -45,7 +45,7 @@ async function startServer(policy: object) {
     subresources: [],
     reviews,
     aggregator: new Aggregator(api.context, undefined),
-    paths: async (path) => {
+    paths: async ({ path }) => {
       if (path === '/broken') throw new TypeError('a bug');
       return { code: 200, headers: {}, body: 'ok' };
     },

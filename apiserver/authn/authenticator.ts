@@ -2,8 +2,7 @@
 // or refuses. Upstream: request/union, token/union and group in apiserver's authentication.
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/
 import type { TLSSocket } from 'node:tls';
-import { unauthorizedError } from '../../machinery/errors.ts';
-import { joinErrors } from '../authz/attributes.ts';
+import { joinErrors, unauthorizedError } from '../../machinery/errors.ts';
 import { authenticated, type UserInfo } from './user.ts';
 
 /** What a request shows of its sender. */

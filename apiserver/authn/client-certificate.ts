@@ -32,11 +32,7 @@ export function clientCertificates(
 
 /** Looks at the certificate of a connection once. */
 function findingOf(socket: TLSSocket, isOurs: (socket: TLSSocket) => boolean): Finding {
-  const known = findings.get(socket);
-  if (known !== undefined) return known;
-  const finding = readCertificate(socket, isOurs);
-  findings.set(socket, finding);
-  return finding;
+  return findings.getOrInsertComputed(socket, () => readCertificate(socket, isOurs));
 }
 
 function readCertificate(socket: TLSSocket, isOurs: (socket: TLSSocket) => boolean): Finding {

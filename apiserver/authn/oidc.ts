@@ -2,6 +2,7 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/#openid-connect-tokens
 import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
 import type { Clock } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { CredentialsError } from './authenticator.ts';
 import type { ClaimMapping } from './claim-mapping.ts';
 import type { OidcIssuer } from './oidc-issuer.ts';
@@ -33,7 +34,7 @@ export async function oidcUser(
     });
     claims = verified.payload;
   } catch (err) {
-    throw new CredentialsError(`oidc: verify token: ${err instanceof Error ? err.message : String(err)}`, {
+    throw new CredentialsError(`oidc: verify token: ${messageOf(err)}`, {
       cause: err,
     });
   }

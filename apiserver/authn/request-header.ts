@@ -31,9 +31,7 @@ export function requestHeaders(options: RequestHeaderOptions): Authenticator {
   const senders = new WeakMap<TLSSocket, Sender>();
   /** Looks at the certificate of a connection once. */
   const senderOf = (socket: TLSSocket): Sender => {
-    const known = senders.get(socket) ?? judge(socket, options);
-    senders.set(socket, known);
-    return known;
+    return senders.getOrInsertComputed(socket, () => judge(socket, options));
   };
   return {
     async authenticate({ socket, headers }) {

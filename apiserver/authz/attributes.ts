@@ -1,5 +1,5 @@
 // What is to be authorized, and the answer.
-import { forbiddenError, StatusError } from '../../machinery/errors.ts';
+import { forbiddenError, joinErrors, StatusError } from '../../machinery/errors.ts';
 import { parseFieldSelector } from '../../machinery/fields.ts';
 import { parseLabelSelector, type SelectorOperator } from '../../machinery/labels.ts';
 import type { UserInfo } from '../authn/user.ts';
@@ -86,12 +86,6 @@ export function authorizeInOrder(modes: readonly AuthorizationMode[]): Authorize
       };
     },
   };
-}
-
-/** Several errors as one text, each once. */
-export function joinErrors(errors: readonly string[]): string {
-  const all = [...new Set(errors)];
-  return all.length === 1 ? all[0]! : `[${all.join(', ')}]`;
 }
 
 const operators: Partial<Record<SelectorOperator, string>> = {

@@ -5,9 +5,9 @@ import { X509Certificate } from 'node:crypto';
 import { isAlreadyExists, isConflict } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
-import { createIfAbsent, writeAs } from './create.ts';
+import { createIfAbsent } from './create.ts';
 
 const namespace = 'kube-system';
 const name = 'extension-apiserver-authentication';

@@ -4,11 +4,11 @@ import { unlessGone } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import { complete, isAutoUpdated } from './auto-update.ts';
-import { createIfAbsent, writeAs } from './create.ts';
+import { createIfAbsent } from './create.ts';
 import { flowControlGroup, flowControlObjects, follow } from './flow-control.ts';
 import { type BootstrapObject, bootstrapObjects } from './objects.ts';
 

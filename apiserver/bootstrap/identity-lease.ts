@@ -2,7 +2,7 @@
 // are; those of servers that are gone go after an hour. https://kubernetes.io/docs/concepts/architecture/leases/
 import { createHash, randomUUID } from 'node:crypto';
 import type { Lease } from '../../api/coordination/lease.ts';
-import { isAlreadyExists } from '../../machinery/errors.ts';
+import { unlessThere } from '../../machinery/errors.ts';
 import { microTimestamp, timestamp } from '../../machinery/timestamp.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
@@ -36,9 +36,7 @@ async function renew({ store, kinds, clock }: ApiContext, hostname: string, hold
   }
   const labels = { [identityLabel]: 'kube-apiserver', 'kubernetes.io/hostname': hostname };
   const metadata = { name, namespace, labels, uid: randomUUID(), creationTimestamp: timestamp(nowMs) };
-  await store.create(kind, { metadata, spec }).catch((err) => {
-    if (!isAlreadyExists(err)) throw err;
-  });
+  await unlessThere(store.create(kind, { metadata, spec }));
 }
 
 /** Removes the Leases of servers that have not renewed them in time. */

@@ -3,9 +3,9 @@
 import { isConflict } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
-import { createIfAbsent, writeAs } from './create.ts';
+import { createIfAbsent } from './create.ts';
 import type { LiveServers } from './live-servers.ts';
 import { createServiceAt } from './service-cidr.ts';
 

@@ -4,9 +4,9 @@
 import { isNotFound } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import { type KubeObject, keyOf } from '../../machinery/metadata.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
-import { createIfAbsent, writeAs } from './create.ts';
+import { createIfAbsent } from './create.ts';
 
 const namespace = 'kube-system';
 const name = 'kube-apiserver-legacy-service-account-token-tracking';

@@ -69,7 +69,7 @@ export async function handleApply(context: ApiContext, request: ApiRequest, opti
     setManagers(draft, managedFields);
     return draft;
   };
-  const target = { namespace, name, subresource, produce, fields: 'given' as const };
+  const target = { namespace, name, subresource, produce, hasManagers: () => true };
   for (let tries = 0; ; tries++) {
     try {
       const stored = await updateObject(context, kind, target, options);

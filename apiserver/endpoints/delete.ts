@@ -20,7 +20,7 @@ interface AskedOptions extends DeleteOptions {
 
 /** Options of a delete: from the body, or from the query where there is no body. */
 function readDeleteOptions(request: ApiRequest): DeleteOptions & { dryRun: boolean } {
-  const options = request.body.length > 0 ? readBody(request) : readQuery(request.query);
+  const options = request.body.length > 0 ? readBody(request) : readQuery(request.info.query);
   checkDeleteOptions(options);
   return { ...options, dryRun: (options.dryRun?.length ?? 0) > 0 };
 }

@@ -12,7 +12,6 @@ export interface ApiRequest {
   kind: Kind;
   version: ServedVersion;
   user: UserInfo;
-  query: URLSearchParams;
   contentType: string;
   userAgent: string;
   body: Buffer;

@@ -10,10 +10,10 @@ import { decodeContinue, encodeContinue, parseRevision, readListOptions } from '
 import { readSelection, type Selection } from './selection.ts';
 
 export async function handleGet(context: ApiContext, request: ApiRequest): Promise<Answer> {
-  const { kind, info, query } = request;
-  if (isTrue(query.get('export')))
+  const { kind, info } = request;
+  if (isTrue(info.query.get('export')))
     throw badRequestError('the export parameter, deprecated since v1.14, is no longer supported');
-  const version = query.get('resourceVersion') ?? '';
+  const version = info.query.get('resourceVersion') ?? '';
   const atLeast = version === '' ? undefined : parseRevision(version);
   const stored = await context.store.get(kind, info.namespace, info.name, atLeast);
   return { type: 'object', stored, code: 200 };
@@ -25,8 +25,8 @@ export async function handleList(context: ApiContext, request: ApiRequest): Prom
 
 /** The objects a list asks for, with the revision they are true at. */
 export async function listObjects(context: ApiContext, request: ApiRequest): Promise<ListAnswer> {
-  const { kind, info, query } = request;
-  const options = readListOptions(query);
+  const { kind, info } = request;
+  const options = readListOptions(info.query);
   const prefix = keyPrefixOf(kind) + (kind.namespaced && info.namespace ? `${info.namespace}/` : '');
   const token = options.continue === '' ? undefined : decodeContinue(options.continue, prefix);
   const revision = parseRevision(options.resourceVersion, true);
@@ -45,7 +45,7 @@ export async function listObjects(context: ApiContext, request: ApiRequest): Pro
     return orExpired(asked, () => listPast(context, request, { ...page, revision: pinned }));
   }
   const at = pinned > 0 ? pinned : context.store.cache.position;
-  const { name } = readSelection(query, kind, request.version);
+  const { name } = readSelection(request);
   const isOne = name !== undefined && token === undefined && (!kind.namespaced || info.namespace !== '');
   const found = isOne ? cache.get(prefix + name) : undefined;
   const objects = isOne ? (found ? [found] : []) : cache.list(prefix, page.from);
@@ -67,8 +67,8 @@ async function selectPage(
   stored: Iterable<StoredObject>,
   page: PageRequest,
 ): Promise<ListAnswer> {
-  const { kind, version, query } = request;
-  const { matches } = readSelection(query, kind, version);
+  const { kind } = request;
+  const { matches } = readSelection(request);
   if (!kind.storedForm) return cutPage(stored, page, matches);
   const objects = matches ? await context.store.view(kind, [...stored]) : stored;
   const answer = cutPage(objects, page, matches);
@@ -108,7 +108,7 @@ async function historyPage(context: ApiContext, kind: Kind, page: PageRequest): 
 }
 
 async function listPast(context: ApiContext, request: ApiRequest, page: PageRequest): Promise<ListAnswer> {
-  const everything = !readSelection(request.query, request.kind, request.version).matches;
+  const everything = !readSelection(request).matches;
   if (everything && page.limit > 0) return await historyPage(context, request.kind, page);
   const { objects } = await context.store.history(page.prefix, page.from, { limit: 0, revision: page.revision });
   return await selectPage(context, request, objects, page);

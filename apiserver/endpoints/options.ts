@@ -15,7 +15,7 @@ export function readWriteOptions(
   request: ApiRequest,
   options: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions',
 ): WriteOptions & { fieldValidation: FieldValidation; force: boolean } {
-  const { query } = request;
+  const { query } = request.info;
   const errors: FieldError[] = options === 'PatchOptions' ? checkPatchOptions(request) : [];
   const dryRun = query.getAll('dryRun');
   if (dryRun.some((x) => x !== 'All')) errors.push({ ...notSupported('dryRun', dryRun, ['All']) });
@@ -52,7 +52,7 @@ export function readWriteOptions(
 }
 
 /** An apply names its manager, and it alone may be forced. */
-function checkPatchOptions({ query, contentType }: ApiRequest): FieldError[] {
+function checkPatchOptions({ info: { query }, contentType }: ApiRequest): FieldError[] {
   if (baseType(contentType) !== applyType)
     return query.has('force') ? [forbidden('force', 'may not be specified for non-apply patch')] : [];
   return query.get('fieldManager') ? [] : [required('fieldManager', 'is required for apply patch')];

@@ -10,6 +10,7 @@ import type { Kind, ServedVersion } from '../../machinery/kind.ts';
 import { matchesLabels, parseLabelSelector } from '../../machinery/labels.ts';
 import type { CacheWatcher } from '../storage/resource-cache.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
+import type { ApiRequest } from './exchange.ts';
 
 export interface Selection {
   /** Undefined: everything matches. */
@@ -21,9 +22,9 @@ export interface Selection {
 }
 
 /** Reads the selectors of a query; 400 for one that cannot be parsed or asks for a field the kind does not offer. */
-export function readSelection(query: URLSearchParams, kind: Kind, version: ServedVersion): Selection {
-  const labelText = query.get('labelSelector') ?? '';
-  const fieldText = query.get('fieldSelector') ?? '';
+export function readSelection({ info, kind, version }: Pick<ApiRequest, 'info' | 'kind' | 'version'>): Selection {
+  const labelText = info.query.get('labelSelector') ?? '';
+  const fieldText = info.query.get('fieldSelector') ?? '';
   const labels = labelText === '' ? undefined : parse(() => parseLabelSelector(labelText));
   const given = fieldText === '' ? undefined : parse(() => parseFieldSelector(fieldText));
   const { fieldAliases: aliases = {} } = kind;

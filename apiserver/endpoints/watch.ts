@@ -45,15 +45,15 @@ const lastBookmarkMs = 2_000;
 
 /** Reads and checks the options of a watch, and waits until the cache can serve it. */
 export async function openWatch(context: ApiContext, request: ApiRequest): Promise<WatchRequest> {
-  const { kind, info, query } = request;
-  const { resourceVersion, sendInitialEvents, bookmarks, timeout } = readWatchOptions(query);
+  const { kind, info } = request;
+  const { resourceVersion, sendInitialEvents, bookmarks, timeout } = readWatchOptions(info.query);
   const revision = parseRevision(resourceVersion);
   if (resourceVersion === '') await context.store.cache.waitConsistent();
   else if (sendInitialEvents) await context.store.cache.waitFor(revision);
   const fromState = sendInitialEvents ?? revision === 0;
   const spread = minTimeoutMs * (1 + context.random.next());
   const namespacePart = kind.namespaced && info.namespace ? `${info.namespace}/` : '';
-  const selection = readSelection(query, kind, request.version);
+  const selection = readSelection(request);
   return {
     kind,
     prefix: keyPrefixOf(kind) + namespacePart,

@@ -4,9 +4,8 @@ import { isConflict, isNotFound } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
-import { loopbackUser } from '../authn/user.ts';
 import { flowControlGroup } from '../bootstrap/flow-control.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 import type { CacheWatcher } from '../storage/resource-cache.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
@@ -97,13 +96,7 @@ class DanglingConditions {
       return { ...draft, status: { ...draft.status, conditions: [...others, condition] } };
     };
     const target = { namespace: '', name: metadata.name!, subresource: 'status', produce };
-    await updateObject(this.#context, kind, target, {
-      user: loopbackUser,
-      dryRun: false,
-      fieldManager,
-      warnings: [],
-      apiVersion: kind.apiVersion,
-    });
+    await updateObject(this.#context, kind, target, writeAs(kind, { fieldManager }));
   }
 }
 

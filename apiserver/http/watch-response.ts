@@ -44,7 +44,7 @@ export async function serveWatch(
   const media = negotiateWatch(one(front.headers.accept), {
     protobuf: hasFieldNumbers(typeNameOf(request.version)),
   });
-  const include: IncludeObject = media.form === 'Table' ? readIncludeObject(request.query) : 'Metadata';
+  const include: IncludeObject = media.form === 'Table' ? readIncludeObject(request.info.query) : 'Metadata';
   const watch = await openWatch(context, request);
   const response = front.raw;
   if (request.signal.aborted) return;

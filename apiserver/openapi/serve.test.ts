@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
 import type { FrontRequest } from '../http/front.ts';
+import { requestInfoOf } from '../request-info.ts';
 import { createOpenApi } from './serve.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
@@ -15,8 +16,7 @@ test('a document is kept by its hash, and is not sent to whoever has it', async 
     parts: () => [],
   });
   const get = async (url: string, headers: Record<string, string> = {}) =>
-    (await respond(url.split('?')[0]!, {
-      url,
+    (await respond(requestInfoOf('GET', url), {
       headers: { accept: 'application/json', ...headers },
     } as unknown as FrontRequest))!;
 

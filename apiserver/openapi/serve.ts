@@ -3,6 +3,7 @@ import type { Clock } from '../../machinery/clock.ts';
 import { notAcceptableError } from '../../machinery/errors.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
+import type { RequestInfo } from '../request-info.ts';
 import { one } from '../server-headers.ts';
 import { type Document, DocumentCache, hashOf, type Recipe } from './document-cache.ts';
 import { openApiV2, openApiV3, writeDocument } from './documents.ts';
@@ -58,7 +59,7 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     if (one(request.headers['if-none-match']) === etag) return { code: 304, headers, body: '' };
     return { code: 200, headers, body: document.body };
   };
-  return async (path: string, request: FrontRequest): Promise<FrontResponse | undefined> => {
+  return async ({ path, query }: RequestInfo, request: FrontRequest): Promise<FrontResponse | undefined> => {
     const accept = one(request.headers.accept) ?? '*/*';
     const takesJson = accept.includes('json') || accept.includes('*/*');
     if (path === '/openapi/v2') {
@@ -85,7 +86,7 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     if (!gv) return undefined;
     const document = await documents.get(...v3(key, gv));
     const found = answer(document, 'application/json', request);
-    const asked = new URLSearchParams(request.url.split('?')[1] ?? '').get('hash') ?? '';
+    const asked = query.get('hash') ?? '';
     if (asked === '') return found;
     const { hash } = document;
     // What has its hash in its address never changes.

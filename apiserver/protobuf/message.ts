@@ -58,13 +58,10 @@ const compiled = new WeakMap<ObjectSchema['fields'], MessageCodec>();
 
 /** The codec of a named object; made when first asked for. */
 export function messageCodec(schema: ObjectSchema): MessageCodec {
-  let codec = compiled.get(schema.fields);
-  if (!codec) {
+  return compiled.getOrInsertComputed(schema.fields, () => {
     const shortName = schema.name.slice(schema.name.lastIndexOf('.') + 1);
-    codec = new MessageCodec(shortName, compileFields(fieldTable(schema.name), schema));
-    compiled.set(schema.fields, codec);
-  }
-  return codec;
+    return new MessageCodec(shortName, compileFields(fieldTable(schema.name), schema));
+  });
 }
 
 function compileFields(table: readonly TableField[], schema: ObjectSchema): FieldCodec[] {

@@ -3,7 +3,7 @@ import type { Clock } from '../../machinery/clock.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { Random } from '../../machinery/random.ts';
 import type { AdmissionChain } from '../admission/plugin.ts';
-import type { UserInfo } from '../authn/user.ts';
+import { loopbackUser, type UserInfo } from '../authn/user.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { KindTable } from './kind-table.ts';
 
@@ -38,6 +38,16 @@ export interface WriteOptions {
   /** What admission has to tell the audit log, by key. */
   auditAnnotations?: Record<string, string>;
 }
+
+/** How the server itself writes objects of a kind. */
+export const writeAs = ({ apiVersion }: { apiVersion: string }, more: Partial<WriteOptions> = {}): WriteOptions => ({
+  user: loopbackUser,
+  dryRun: false,
+  fieldManager: 'kube-apiserver',
+  apiVersion,
+  warnings: [],
+  ...more,
+});
 
 const largeBytes = 128 * 1024;
 export const isLarge = (bytes: number): boolean => bytes > largeBytes;

@@ -82,12 +82,10 @@ export class KindTable {
     for (const kind of this.#kinds) {
       for (const version of kind.served) {
         const apiVersion = apiVersionOf(version);
-        let entry = out.get(apiVersion);
-        if (!entry) {
-          entry = { group: version.group, version: version.version, apiVersion, resources: [] };
-          out.set(apiVersion, entry);
-        }
-        entry.resources.push({ kind, version });
+        const { group, version: name } = version;
+        out
+          .getOrInsert(apiVersion, { group, version: name, apiVersion, resources: [] })
+          .resources.push({ kind, version });
       }
     }
     return [...out.values()];

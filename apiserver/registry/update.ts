@@ -30,11 +30,8 @@ export interface UpdateTarget {
    * `isLarge`, others get their turn between its steps.
    */
   produce(old: KubeObject, isLarge: boolean): KubeObject | Promise<KubeObject>;
-  /**
-   * Absent: the write is recorded in managedFields. 'kept': it is nobody's, they stay. 'given':
-   * `produce` has written them.
-   */
-  fields?: 'kept' | 'given';
+  /** Whether managedFields are as `produce` has them; else the write is recorded there. */
+  hasManagers?(old: KubeObject): boolean;
   /** A uid that is another one is invalid, and no precondition that fails. */
   uidMayDiffer?: boolean;
   /** Replaces the generic preparation (spec/status split) for subresources with rules of their own. */
@@ -157,12 +154,7 @@ async function draftOf(
   checkVersion(kind, draft, current, target.uidMayDiffer);
   if (options.isLarge) checkStorable(draft, kind.storage.schema);
   const { subresource } = target;
-  if (target.fields === undefined) await recordFields(context, kind, { old, draft, subresource, options });
-  else if (target.fields === 'kept') {
-    const { managedFields } = old.metadata;
-    if (managedFields) draft.metadata.managedFields = managedFields;
-    else delete draft.metadata.managedFields;
-  }
+  if (!target.hasManagers?.(old)) await recordFields(context, kind, { old, draft, subresource, options });
   return draft;
 }
 

@@ -26,11 +26,7 @@ export function startEventExpiry(
   let isSweeping = false;
   // An event says it once; to read all of them each minute would be much work.
   const known = new WeakMap<StoredObject, number>();
-  const lastOf = (stored: StoredObject): number => {
-    const last = known.get(stored) ?? lastTimeMs(stored.object);
-    known.set(stored, last);
-    return last;
-  };
+  const lastOf = (stored: StoredObject) => known.getOrInsertComputed(stored, () => lastTimeMs(stored.object));
   const sweep = async () => {
     const before = clock.now() - lifetimeMs;
     const old = [...store.resource(eventKind).list(keyPrefixOf(eventKind))].filter((stored) => lastOf(stored) < before);

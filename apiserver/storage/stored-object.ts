@@ -137,13 +137,7 @@ export class StoredObject {
     if (codec === jsonCodec && version === kind.storage && this.#served && beginsAs(this.#served, kind)) {
       return this.#served.bytes;
     }
-    const known = this.#cacheOf(codec);
-    let bytes = known.get(version);
-    if (!bytes) {
-      bytes = codec.encode(this.as(kind, version), kind, version);
-      known.set(version, bytes);
-    }
-    return bytes;
+    return this.#cacheOf(codec).getOrInsertComputed(version, () => codec.encode(this.as(kind, version), kind, version));
   }
 
   #cacheOf(codec: ObjectCodec): Map<ServedVersion, Buffer> {
@@ -152,12 +146,7 @@ export class StoredObject {
       return this.#json;
     }
     this.#others ??= new Map();
-    let cache = this.#others.get(codec);
-    if (!cache) {
-      cache = new Map();
-      this.#others.set(codec, cache);
-    }
-    return cache;
+    return this.#others.getOrInsertComputed(codec, () => new Map());
   }
 }
 

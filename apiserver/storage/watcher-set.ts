@@ -22,14 +22,8 @@ export class WatcherSet {
   add(watcher: CacheWatcher): void {
     const { trigger } = watcher;
     if (!trigger) return void this.#everything.add(watcher);
-    let index = this.#byField.get(trigger.field);
-    if (!index) {
-      index = { read: trigger.read, byValue: new Map() };
-      this.#byField.set(trigger.field, index);
-    }
-    const set = index.byValue.get(trigger.value) ?? new Set();
-    set.add(watcher);
-    index.byValue.set(trigger.value, set);
+    const index = this.#byField.getOrInsertComputed(trigger.field, () => ({ read: trigger.read, byValue: new Map() }));
+    index.byValue.getOrInsertComputed(trigger.value, () => new Set()).add(watcher);
   }
 
   delete(watcher: CacheWatcher): void {

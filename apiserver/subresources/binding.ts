@@ -74,7 +74,7 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
     namespace,
     name,
     subresource: 'binding',
-    fields: 'kept' as const,
+    hasManagers: () => true, // nobody's: they stay
     produce,
     prepare: () => undefined,
     check: () => undefined,

@@ -3,13 +3,13 @@
 // them, through any number of servers, take no more than the budget allows.
 import type { Pod } from '../../api/core/pod.ts';
 import { type PodDisruptionBudget, PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
+import { putCondition } from '../../machinery/conditions.ts';
 import { forbiddenError, isConflict, StatusError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { Condition } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
-import { loopbackUser } from '../authn/user.ts';
-import type { ApiContext } from '../registry/context.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
 
 const maxDisruptedPods = 2000;
@@ -83,18 +83,15 @@ function withoutOne({ status }: PodDisruptionBudget, podName: string, nowMs: num
   };
 }
 
-function withExhausted(conditions: Condition[], observedGeneration: number | undefined, nowMs: number): Condition[] {
-  const before = conditions.find(({ type }) => type === 'DisruptionAllowed');
-  const exhausted: Condition = {
+const withExhausted = (conditions: Condition[], observedGeneration: number | undefined, nowMs: number): Condition[] =>
+  putCondition(conditions, {
     type: 'DisruptionAllowed',
     status: 'False',
     reason: 'InsufficientPods',
     message: '',
-    lastTransitionTime: before?.status === 'False' ? before.lastTransitionTime : timestamp(nowMs),
+    lastTransitionTime: timestamp(nowMs),
     ...(observedGeneration === undefined ? {} : { observedGeneration }),
-  };
-  return before ? conditions.map((c) => (c === before ? exhausted : c)) : [...conditions, exhausted];
-}
+  });
 
 /** Counts the eviction in the budget, or refuses it. */
 export async function takeFromBudget(
@@ -109,21 +106,10 @@ export async function takeFromBudget(
     const status = withoutOne(old, podName, context.clock.now());
     return { ...cloneJson(old), status };
   };
-  const options = {
-    user: loopbackUser,
-    dryRun,
-    fieldManager: 'kube-apiserver',
-    apiVersion: PodDisruptionBudgetKind.apiVersion,
-    warnings: [],
-  };
+  const target = { namespace, name, subresource: 'status', produce };
   for (let tries = 1; ; tries++) {
     try {
-      await updateObject(
-        context,
-        PodDisruptionBudgetKind,
-        { namespace, name, subresource: 'status', produce },
-        options,
-      );
+      await updateObject(context, PodDisruptionBudgetKind, target, writeAs(PodDisruptionBudgetKind, { dryRun }));
       return;
     } catch (err) {
       if (!isConflict(err)) throw err;

@@ -1,9 +1,9 @@
 // pods/eviction: a delete that a disruption budget may refuse.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 import { buildDisruptionTarget } from '../../api/core/pod/disruption-target.ts';
-import type { PodCondition } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { EvictionKind } from '../../api/policy/eviction.ts';
+import { putCondition } from '../../machinery/conditions.ts';
 import { badRequestError, isConflict } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -40,11 +40,8 @@ async function announce(context: ApiContext, request: ApiRequest, { wanted, opti
     // The update refuses what names another object or version.
     if (uid) draft.metadata.uid = uid;
     if (resourceVersion) draft.metadata.resourceVersion = resourceVersion;
-    const known: PodCondition[] = draft.status?.conditions ?? [];
-    const fresh = buildDisruptionTarget(old, { ...why, nowMs: context.clock.now() });
-    const before = known.find(({ type }) => type === fresh.type);
-    const target = before?.status === 'True' ? { ...fresh, lastTransitionTime: before.lastTransitionTime } : fresh;
-    const conditions = before ? known.map((c) => (c === before ? target : c)) : [...known, target];
+    const target = buildDisruptionTarget(old, { ...why, nowMs: context.clock.now() });
+    const conditions = putCondition(draft.status?.conditions ?? [], target);
     draft.status = { ...draft.status, conditions };
     return draft;
   };
@@ -52,7 +49,7 @@ async function announce(context: ApiContext, request: ApiRequest, { wanted, opti
     namespace: info.namespace,
     name: info.name,
     subresource: 'status',
-    fields: 'kept' as const,
+    hasManagers: () => true, // nobody's: they stay
     produce,
   };
   const stored = await updateObject(context, kind, target, options);

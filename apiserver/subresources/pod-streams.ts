@@ -76,7 +76,7 @@ function streamSubresource(name: string, pathOf: PathOf): Subresource {
     // A WebSocket can only be asked for by GET, and what it does is no reading.
     if (request.info.verb !== 'create') await request.authorize('create');
     const pod = await findPod(context, request);
-    const path = pathOf(pod, request.query);
+    const path = pathOf(pod, request.info.query);
     return { node: hostOf(pod), path };
   };
   return {
@@ -103,9 +103,9 @@ export const logSubresource: Subresource = {
   resource: 'pods',
   name: 'log',
   async handle(context, request, front) {
-    const options = logQuery(request.info.name, request.query);
+    const options = logQuery(request.info.name, request.info.query);
     const pod = await findPod(context, request);
-    const container = chooseContainer(pod, request.query.get('container'));
+    const container = chooseContainer(pod, request.info.query.get('container'));
     const { namespace, name } = pod.metadata;
     const response = front.raw;
     if (!pod.spec.nodeName) {

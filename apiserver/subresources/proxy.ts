@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
 
 import { lookup } from 'node:dns/promises';
-import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders, type RequestOptions } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable, Transform } from 'node:stream';
@@ -12,7 +12,7 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import type { FrontRequest } from '../http/front.ts';
 import type { RequestInfo } from '../request-info.ts';
-import { forwardedFor, hopHeaders } from '../server-headers.ts';
+import { headersBack, headersOnward } from '../server-headers.ts';
 import { findEndpoint, reachable } from '../service-endpoint.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
 import { linkStages } from './proxy-links.ts';
@@ -86,7 +86,7 @@ async function reachableHost(host: string): Promise<string> {
 
 /** What follows the subresource, as the client wrote it. */
 function targetPath(request: ApiRequest): string {
-  const query = request.query.toString();
+  const query = request.info.query.toString();
   return `${request.info.rest || '/'}${query ? `?${query}` : ''}`;
 }
 
@@ -97,8 +97,6 @@ const ownHeaders = new Set([
   'access-control-allow-methods',
   'access-control-allow-origin',
 ]);
-
-const endsHere = (name: string) => name.startsWith(':') || name.startsWith('impersonate-') || hopHeaders.has(name);
 
 /** Where a redirect leads, seen through the proxy: a path on the same host stays behind it. */
 export function throughProxy(
@@ -113,22 +111,14 @@ export function throughProxy(
   return prefix + location;
 }
 
-/** What the backend is told: the client's headers, who it is, and what it asked for. */
-function headersOnward(request: ApiRequest, front: FrontRequest): OutgoingHttpHeaders {
-  const headers = Object.fromEntries(Object.entries(front.headers).filter(([k]) => !endsHere(k)));
-  const from = forwardedFor(front.headers, front.socket?.remoteAddress);
-  return { ...headers, ...from, 'x-forwarded-uri': request.info.path };
-}
-
 /** Streams the answer back, its redirect and the links of a page as they are seen through the proxy. */
 function giveBack(upstream: IncomingMessage, front: FrontRequest, through: (url: string) => string): void {
-  const entries = Object.entries(upstream.headers).filter(([k]) => !hopHeaders.has(k) && !ownHeaders.has(k));
-  const headers = Object.fromEntries(entries);
-  if (headers.location) headers.location = through(upstream.headers.location!);
+  const headers = headersBack(upstream.headers, (name) => ownHeaders.has(name));
+  if (upstream.headers.location) headers.location = through(upstream.headers.location);
   const stages = front.method === 'HEAD' ? [] : linkStages(upstream.headers, through);
   // The links make it longer.
   if (stages.length > 0) delete headers['content-length'];
-  front.raw.writeHead(upstream.statusCode ?? 502, headers as Record<string, string>);
+  front.raw.writeHead(upstream.statusCode ?? 502, headers);
   let stream: Readable = upstream;
   for (const next of [...stages, front.raw]) {
     // An answer that broke off must not look like a whole one.
@@ -150,7 +140,10 @@ export function relay(
     port: backend.port,
     method: front.method,
     path: targetPath(request),
-    headers: headersOnward(request, front),
+    headers: {
+      ...headersOnward(front.headers, front.socket?.remoteAddress),
+      'x-forwarded-uri': request.info.path,
+    },
     signal: request.signal,
   };
   const tls = backend.kubelet ? context.kubelets.tlsOptions(backend.kubelet) : { rejectUnauthorized: false };

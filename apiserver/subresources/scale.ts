@@ -18,7 +18,7 @@ import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { versionsServed } from '../registry/field-versions.ts';
 import { refusedVerb } from '../registry/refused-verb.ts';
-import { type UpdateTarget, updateObject } from '../registry/update.ts';
+import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 import { parentEntries, type ReplicasPaths, replicasPaths, scaleEntries, scaleVersions } from './scale-fields.ts';
 
@@ -142,14 +142,13 @@ export const scaleSubresource: Subresource = {
       if (isApply) {
         const entries = { parent, scale: next.metadata.managedFields ?? [] };
         draft.metadata.managedFields = parentEntries(pathOf, entries, options.apiVersion);
-        target.fields = 'given';
-      } else if (scaleEntries(pathOf, parent, scale.apiVersion).length === 0) {
-        // A scale that nobody manages is not managed from an update on either.
-        target.fields = 'kept';
-      } else delete target.fields;
+      }
       return draft;
     };
-    const target: UpdateTarget = { namespace, name, subresource: 'scale', produce };
+    // A scale that nobody manages is not managed from an update on either.
+    const hasManagers = ({ metadata }: KubeObject) =>
+      isApply || scaleEntries(pathOf, metadata.managedFields, scale.apiVersion).length === 0;
+    const target = { namespace, name, subresource: 'scale', produce, hasManagers };
     const stored = await updateObject(context, kind, target, { ...options, untold: true });
     const value = scaleOf(kind, stored.object);
     return { type: 'value', value, code: 200 };

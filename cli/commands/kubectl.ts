@@ -1,9 +1,9 @@
 // `k8ts kubectl [ARGUMENT...]`: the newest kubectl on PATH, pointed at a cluster. Debian 12's own is 1.20; of several
 // the newest is taken, wherever on PATH it stands.
 import { execFile, spawn } from 'node:child_process';
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findPrograms } from '../host/programs.ts';
 import { contextNameOf } from '../layout.ts';
 import { UserError } from '../user-error.ts';
 import { requireCluster } from './get.ts';
@@ -11,7 +11,7 @@ import { requireCluster } from './get.ts';
 const versionTimeoutMs = 10_000;
 
 export async function kubectl(args: string[], options: { name: string }): Promise<void> {
-  const programs = findPrograms('kubectl', process.env.PATH ?? '');
+  const programs = findPrograms('kubectl');
   if (programs.length === 0) {
     throw new UserError('the command kubectl is missing', {
       hint: 'apt-get install kubernetes-client brings 1.20; a newer one on PATH is preferred.',
@@ -26,21 +26,6 @@ function accessOf(args: string[], cluster: string): [args: string[], env: NodeJS
   if (process.getuid?.() !== 0) return [['--context', contextNameOf(cluster), ...args], process.env];
   const kubeconfig = join(requireCluster(cluster).kubeconfigDir, 'admin.kubeconfig');
   return [args, { ...process.env, KUBECONFIG: kubeconfig }];
-}
-
-/** Every program of a name on a PATH, in its order, each once. */
-export function findPrograms(name: string, path: string): string[] {
-  const found = new Set<string>();
-  for (const dir of path.split(delimiter)) {
-    const file = join(dir || '.', name);
-    try {
-      accessSync(file, constants.X_OK);
-      if (statSync(file).isFile()) found.add(realpathSync(file));
-    } catch {
-      // not in this folder
-    }
-  }
-  return [...found];
 }
 
 async function newest(programs: string[]): Promise<string> {
@@ -62,8 +47,8 @@ async function versionOf(file: string): Promise<[number, number]> {
 const isNewer = (a: [number, number], b: [number, number]) => a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
 
 /** Runs a program at this terminal and returns its exit code. */
-function runThrough(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
-  const child = spawn(program, args, { stdio: 'inherit', env });
+export function runThrough(program: string, args: string[], env: NodeJS.ProcessEnv, cwd = '.'): Promise<number> {
+  const child = spawn(program, args, { cwd, stdio: 'inherit', env });
   // The terminal's signals reach both; the program decides what they mean.
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, () => {});
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));

@@ -2,17 +2,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../machinery/errors.ts';
 import { commandName } from '../command-name.ts';
+import { isInstalled } from '../host/programs.ts';
 import { run } from '../host/run.ts';
-import { messageOf, UserError } from '../user-error.ts';
-import { findPrograms } from './kubectl.ts';
+import { UserError } from '../user-error.ts';
 import { loadImageArchive } from './load-image-archive.ts';
 
 const engines = ['docker', 'podman'];
 
 export async function loadDockerImage(images: string[], options: { name: string }): Promise<void> {
-  const path = process.env.PATH ?? '';
-  const engine = engines.find((name) => findPrograms(name, path).length > 0);
+  const engine = engines.find(isInstalled);
   if (engine === undefined) {
     throw new UserError('neither docker nor podman is on PATH', {
       hint: `An archive that one of them saved elsewhere: ${commandName} load image-archive FILE`,

@@ -1,9 +1,10 @@
 // `k8ts load image-archive FILE`: streams archives into the image store of every node.
 import { createReadStream, existsSync } from 'node:fs';
+import { messageOf } from '../../machinery/errors.ts';
 import { connectCri } from '../../proto/cri-client.ts';
 import { commandName } from '../command-name.ts';
 import { insideNode, type NodeLayout, onHost } from '../layout.ts';
-import { messageOf, UserError } from '../user-error.ts';
+import { UserError } from '../user-error.ts';
 import { requireCluster } from './get.ts';
 
 export async function loadImageArchive(files: string[], options: { name: string }): Promise<void> {

@@ -1,4 +1,5 @@
 // `k8ts status`: what runs, since when, its pid and log, and what is wrong. Exit code 1 when something is.
+import { messageOf } from '../../machinery/errors.ts';
 import { listNodes, probeReadyz, whyNotReady } from '../api-request.ts';
 import { loadCluster } from '../cluster-store.ts';
 import { commandName } from '../command-name.ts';
@@ -13,7 +14,7 @@ import { findSupervisor, probeSupervisor } from '../supervisor/control.ts';
 import { type LivenessFailure, probeUnit } from '../supervisor/liveness.ts';
 import { findUnit, readProcesses } from '../supervisor/plan.ts';
 import { controlPlaneUnits, nodeUnits, type Program, type UnitContext } from '../units.ts';
-import { messageOf, UserError } from '../user-error.ts';
+import { UserError } from '../user-error.ts';
 
 export interface ComponentStatus {
   name: string;

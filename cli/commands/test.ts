@@ -1,7 +1,7 @@
 // `k8ts test`: every check that gates a change, by scripts/test.mjs. The last line of its output is the summary.
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { UserError } from '../user-error.ts';
+import { runThrough } from './kubectl.ts';
 
 const gatingTiers = ['types', 'lint', 'unit', 'integration', 'simulation', 'robustness', 'fuzz', 'e2e', 'vm'];
 /** With `--all`. */
@@ -17,10 +17,5 @@ export async function test(filters: string[], options: { all?: boolean }): Promi
   const tiers = filters.length > 0 ? gatingTiers.filter((tier) => tier !== 'types' && tier !== 'lint') : gatingTiers;
   const args = [join(root, 'scripts/test.mjs'), [...tiers, ...(options.all ? longTiers : [])].join(','), ...filters];
   const env = options.all ? { K8TS_FUZZ_SECONDS: longFuzzSeconds, ...process.env } : process.env;
-  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env });
-  const code = await new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (exitCode) => resolve(exitCode ?? 1));
-  });
-  process.exitCode = code;
+  process.exitCode = await runThrough(process.execPath, args, env, root);
 }

@@ -2,6 +2,7 @@
 // the rest, so a second run, or a run after a crash at any point, ends in the same state.
 import { basename, dirname, resolve } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { loadCluster, registerCluster } from '../cluster-store.ts';
 import { commandName, isCheckout } from '../command-name.ts';
 import { checkConfig } from '../config/check.ts';
@@ -40,7 +41,7 @@ import { readLimits } from '../supervisor/liveness.ts';
 import { findUnit, readPlan, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import { teardown } from '../teardown.ts';
 import { apiServerNames, controlPlaneUnits, nodeUnits, type Program, writesAuditLog } from '../units.ts';
-import { messageOf, UserError } from '../user-error.ts';
+import { UserError } from '../user-error.ts';
 
 export interface UpOptions {
   name: string;
@@ -84,7 +85,7 @@ const stepsOf = ({ spec }: Layout) => (spec.simulatedNodes ? [...steps, simulate
 
 export async function up(options: UpOptions, program: Program): Promise<void> {
   requireRoot(process.getuid?.());
-  requirePrograms(process.env.PATH ?? '');
+  requirePrograms();
   readLimits(process.env); // refused before anything is made
   const { config: file, ...flags } = options;
   const wanted = file === undefined ? flags : withConfig(flags, readConfigFile(file, process.cwd()));

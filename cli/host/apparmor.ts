@@ -5,8 +5,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../machinery/errors.ts';
 import { commandName } from '../command-name.ts';
-import { messageOf } from '../user-error.ts';
 import { readIfExists } from './files.ts';
 import { run } from './run.ts';
 

@@ -4,7 +4,8 @@
 // https://docs.kernel.org/admin-guide/cgroup-v2.html#no-internal-process-constraint
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, messageOf, UserError } from '../user-error.ts';
+import { messageOf } from '../../machinery/errors.ts';
+import { errnoOf, UserError } from '../user-error.ts';
 import { type CgroupTrees, controllersOf, neededControllers } from './cgroups.ts';
 import { readIfExists, writeFileAtomic } from './files.ts';
 

@@ -1,13 +1,12 @@
 // The host's firewalls. A packet must be accepted by every chain that hooks where it passes, so no rule of ours alone
 // lets anything through where somebody else's chain drops it: the cluster's rules go to the head of each of those, and
 // out again on `down`. They accept what a cluster lives by and no more (docs/adr/011-firewalls.md).
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { CommandError } from '../../host/command.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import type { Layout } from '../layout.ts';
-import { messageOf } from '../user-error.ts';
 import { readIfExists } from './files.ts';
 import { machineLock, withLock } from './lock.ts';
+import { isInstalled } from './programs.ts';
 import { run } from './run.ts';
 
 type Hook = 'input' | 'forward';
@@ -110,10 +109,6 @@ export function legacyPlaces(tables: string, has: (command: string) => boolean):
 async function findPlaces(): Promise<Place[]> {
   const ruleset = JSON.parse(await run('nft', ['-j', '-t', '-a', 'list', 'ruleset'])) as Ruleset;
   return [...placesOf(ruleset, isInstalled), ...legacyPlaces(readIfExists(legacyTables) ?? '', isInstalled)];
-}
-
-function isInstalled(command: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, command)));
 }
 
 const iptablesRule = ({ iptables, comment }: Opening) => [

@@ -1,6 +1,7 @@
 // What the steps of `up` share: the cluster, how its processes are started, and how to wait until one answers.
 import { closeSync, existsSync, fstatSync, openSync, readSync, statfsSync } from 'node:fs';
 import type { Clock } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { watchFolder } from '../../machinery/watch-folder.ts';
 import type { Asking } from '../api-request.ts';
 import type { CgroupTrees } from '../host/cgroups.ts';
@@ -9,7 +10,7 @@ import type { KubeconfigFile } from '../kubeconfig.ts';
 import { type Layout, unitFiles } from '../layout.ts';
 import { type Plan, readUnitState, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import type { Program } from '../units.ts';
-import { messageOf, UserError } from '../user-error.ts';
+import { UserError } from '../user-error.ts';
 
 export interface UpContext {
   layout: Layout;

@@ -2,8 +2,9 @@
 // thing and the way out; nothing has been changed by then.
 import { existsSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { commandName } from '../command-name.ts';
+import { isInstalled } from '../host/programs.ts';
 import type { Layout } from '../layout.ts';
 import { errnoOf, UserError } from '../user-error.ts';
 
@@ -29,9 +30,8 @@ const programs = new Map([
   ['perl', 'perl-base'],
 ]);
 
-export function requirePrograms(searchPath: string): void {
-  const folders = searchPath.split(delimiter).filter((folder) => folder !== '');
-  const missing = [...programs].filter(([program]) => !folders.some((folder) => existsSync(join(folder, program))));
+export function requirePrograms(): void {
+  const missing = [...programs].filter(([program]) => !isInstalled(program));
   if (missing.length === 0) return;
   throw new UserError(`missing: ${missing.map(([program]) => program).join(', ')}`, {
     hint: `Install ${[...new Set(missing.map(([, name]) => name))].join(', ')}; ${commandName} up does so on Debian.`,

@@ -1,6 +1,6 @@
 // Step: kubectl of the user points at the cluster.
+import { messageOf } from '../../machinery/errors.ts';
 import { adminAccess, entriesOf, mergeIntoFiles } from '../kubeconfig.ts';
-import { messageOf } from '../user-error.ts';
 import type { UpContext } from './context.ts';
 import { apiserverStep } from './control-plane.ts';
 import type { Step } from './run-steps.ts';

@@ -3,13 +3,11 @@
 // https://kubernetes.io/docs/concepts/cluster-administration/system-metrics/
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
-import { ConfigMapKind } from '../../api/core/configmap.ts';
-import { answerHealth, type ComponentContext, type HealthState, headersOf } from '../../machinery/component.ts';
-import { internalError, StatusError } from '../../machinery/errors.ts';
+import type { ConfigMap } from '../../api/core/configmap.ts';
+import { answerHealth, type ComponentContext, type HealthState } from '../../machinery/component.ts';
 import { type Flags, type FlagTable, flag } from '../../machinery/flags.ts';
 import type { PageAnswer } from '../../machinery/zpages.ts';
 import type { ClientConfig } from '../config.ts';
@@ -17,6 +15,7 @@ import { InformerFactory } from '../informer-factory.ts';
 import { KubeClient } from '../rest.ts';
 import { type AuthenticateRequest, delegatedAuthenticator } from './delegated-authenticator.ts';
 import { type Authorizer, attributesOfPath, delegatedAuthorizer } from './delegated-authorizer.ts';
+import { jsonAnswer, makeSecureServer } from './https.ts';
 
 /** The flags of a component that serves; `port` is where it is looked for. */
 export const secureServingFlags = (port: number) =>
@@ -51,8 +50,6 @@ export interface SecureServer {
 }
 
 const clockSkewMs = 5 * 60 * 1000;
-const timeouts = { handshakeTimeout: 10_000, headersTimeout: 30_000, requestTimeout: 30_000 };
-const trust = { namespace: 'kube-system', fieldSelector: 'metadata.name=extension-apiserver-authentication' };
 
 async function readCertificate(flags: SecureServingFlags, nowMs: number) {
   const { 'tls-cert-file': cert, 'tls-private-key-file': key } = flags;
@@ -78,21 +75,10 @@ export async function serveSecurely(
 ): Promise<SecureServer | undefined> {
   if (flags['secure-port'] === 0) return undefined;
   const tls = await readCertificate(flags, clock.now());
-  const server = createServer({ ...tls, ...timeouts, requestCert: true, rejectUnauthorized: false });
   const client = new KubeClient(config, { userAgent, clock });
-  // Whose certificates are good is what the API server says. Until it has, there are tokens alone.
-  const informers = new InformerFactory(client, { clock, random, log }, signal);
-  informers.informer(ConfigMapKind, trust).onChange((map) => {
-    try {
-      const ca = map?.data?.['client-ca-file'];
-      server.setSecureContext({ ...tls, ...(ca ? { ca } : {}) });
-    } catch (err) {
-      log.error({ err }, 'the authority of clients cannot be read');
-    }
-  });
   const others = ['/configz', ...Object.keys(metrics)];
   const documents: Documents = async (path, accept) => {
-    if (path === '/configz') return { code: 200, type: 'application/json', text: JSON.stringify(configz) };
+    if (path === '/configz') return jsonAnswer(configz);
     const more = metrics[path];
     if (more) return { code: 200, type: more.contentType, text: await more.metrics() };
     return answerHealth({ path, accept }, state, others);
@@ -102,15 +88,10 @@ export async function serveSecurely(
     authorize: delegatedAuthorizer(client, clock),
     open: flags['authorization-always-allow-paths'],
   };
-  server.on('request', (request, response) => {
-    answer(request, access, documents).then(
-      ({ code, text, ...rest }) => response.writeHead(code, headersOf(rest)).end(text),
-      (err) => {
-        if (!(err instanceof StatusError)) log.warn({ err }, 'a request could not be answered');
-        sendError(response, err);
-      },
-    );
-  });
+  const informers = new InformerFactory(client, { clock, random, log }, signal);
+  const authorityOf = (data: ConfigMap['data']) => data?.['client-ca-file'];
+  const deps = { tls, log, informers, authorityOf };
+  const server = makeSecureServer(deps, (request) => answer(request, access, documents));
   server.listen(flags['secure-port'], flags['bind-address']);
   await once(server, 'listening');
   return {
@@ -138,9 +119,4 @@ async function answer(request: IncomingMessage, { authenticate, authorize, open 
   const user = await authenticate(request);
   if (!isAmong(open, path)) await authorize(user, attributesOfPath(path, method.toLowerCase()));
   return documents(path, request.headers.accept);
-}
-
-function sendError(response: ServerResponse, err: unknown): void {
-  const known = err instanceof StatusError ? err : internalError((err as Error).message, err);
-  response.writeHead(known.code, { 'content-type': 'application/json' }).end(JSON.stringify(known.toStatus()));
 }

@@ -12,8 +12,9 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { CSIDriverKind } from '../../api/storage/csidriver.ts';
 import { type VolumeAttachment, VolumeAttachmentKind } from '../../api/storage/volumeattachment.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
-import { targetOf } from '../../client/events.ts';
-import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
+import { deleteSeen } from '../../client/delete-seen.ts';
+import { sayingOf } from '../../client/events.ts';
+import { unlessThere } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { type KubeObject, keyOf } from '../../machinery/metadata.ts';
 import { usesVolumes } from '../storage-protection.ts';
@@ -42,7 +43,7 @@ function createDeps(context: ControllerContext) {
     drivers: context.informer(CSIDriverKind).lister,
     attachmentClient: context.resource(VolumeAttachmentKind),
     nodeClient: context.resource(NodeKind),
-    recorder: context.recorder('attachdetach-controller'),
+    say: sayingOf(PodKind, context.recorder('attachdetach-controller')),
     /** Since when attachments are not wanted, by name. */
     unwanted: new Map<string, number>(),
   };
@@ -64,9 +65,7 @@ function wantedVolumes(nodeName: string, deps: Deps): WantedVolume[] {
       const volume = attachableVolume(key, deps);
       if (!volume) continue;
       const name = volume.metadata.name ?? '';
-      const known = wanted.get(name);
-      if (known) known.pods.push(pod);
-      else wanted.set(name, { volume, pods: [pod] });
+      wanted.getOrInsert(name, { volume, pods: [] }).pods.push(pod);
     }
   }
   return [...wanted.values()];
@@ -88,11 +87,7 @@ async function reconcile(node: Node, deps: Deps): Promise<ReconcileResult | unde
     attachmentsOf: (volume) => deps.attachments.byIndex(byVolume, volume),
     usersOf: (volume) => deps.pods.byIndex(byClaim, claimKeyOf(volume) ?? '').filter(usesVolumes),
     findVolume: (volume) => deps.volumes.get(volume),
-    unwantedSinceMs: (attachment) => {
-      const sinceMs = deps.unwanted.get(attachment) ?? nowMs;
-      deps.unwanted.set(attachment, sinceMs);
-      return sinceMs;
-    },
+    unwantedSinceMs: (attachment) => deps.unwanted.getOrInsert(attachment, nowMs),
     nowMs,
   });
   await carryOut(node, plan, deps);
@@ -100,29 +95,23 @@ async function reconcile(node: Node, deps: Deps): Promise<ReconcileResult | unde
 }
 
 async function carryOut(node: Node, plan: AttachPlan, deps: Deps): Promise<void> {
-  const { recorder, attachmentClient, nodeClient } = deps;
-  const { name = '' } = node.metadata;
+  const { say, attachmentClient, nodeClient } = deps;
   const { volumesAttached } = plan;
   // Whoever mounts looks here first: what is about to be detached must not be there any longer.
   if (!jsonEqual(volumesAttached, node.status?.volumesAttached ?? [])) {
-    await nodeClient.patch({ name }, { status: { volumesAttached } }, { type: 'merge', subresource: 'status' });
+    await nodeClient.patch(node.metadata, { status: { volumesAttached } }, { type: 'merge', subresource: 'status' });
   }
   for (const { pods, type, reason, message } of plan.events) {
-    for (const pod of pods) recorder.event(targetOf(PodKind, pod), type, reason, message);
+    for (const pod of pods) say(pod, type, reason, message);
   }
-  const create = (it: VolumeAttachment) =>
-    attachmentClient.create(it).catch((err) => {
-      if (!isAlreadyExists(err)) throw err;
-    });
-  await Promise.all(plan.create.map(create));
+  await Promise.all(plan.create.map((it) => unlessThere(attachmentClient.create(it))));
   await detach(plan.delete, deps);
 }
 
 async function detach(attachments: readonly VolumeAttachment[], { attachmentClient, unwanted }: Deps): Promise<void> {
-  for (const { metadata } of attachments) {
-    const { name = '', uid } = metadata;
-    await unlessGone(attachmentClient.delete({ name }, uid ? { uid } : {}));
-    unwanted.delete(name);
+  for (const attachment of attachments) {
+    await deleteSeen(attachmentClient, attachment);
+    unwanted.delete(attachment.metadata.name ?? '');
   }
 }
 

@@ -8,7 +8,7 @@ import type { Job } from '../../api/batch/job/schema.ts';
 import { JobKind } from '../../api/batch/job.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { sayingOf } from '../../client/events.ts';
-import { isAlreadyExists, isNotFound, unlessGone } from '../../machinery/errors.ts';
+import { isAlreadyExists, isNotFound, messageOf, unlessGone } from '../../machinery/errors.ts';
 import { controllerOf, keyOf } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { controllerMetrics } from '../metrics.ts';
@@ -64,8 +64,6 @@ function dropActive(pass: Pass, gone: string | undefined): void {
   pass.status = { ...pass.status, active: activeOf(pass.status).filter(({ uid }) => uid !== gone) };
 }
 
-const messageOf = (err: unknown) => (err instanceof Error ? err.message : String(err));
-
 /** A schedule that changes is not made up for: it begins when it is seen. */
 function remember(cron: CronJob, { memory, clock }: Deps): Memory {
   const { uid = '' } = cron.metadata;
@@ -97,13 +95,13 @@ async function countJobs(pass: Pass): Promise<void> {
     if (at && (!last || Date.parse(at) > Date.parse(last))) pass.status = { ...pass.status, lastSuccessfulTime: at };
   }
   const children = new Set(jobs.map((job) => job.metadata.uid));
-  for (const { namespace = '', name: child = '', uid } of activeOf(pass.status)) {
-    if (children.has(uid)) continue;
+  for (const active of activeOf(pass.status)) {
+    if (children.has(active.uid)) continue;
     // The cache may be behind.
-    const found = await unlessGone(deps.jobClient.get({ namespace, name: child }));
-    if (found?.metadata.uid === uid) continue;
-    deps.say(cron, 'Normal', 'MissingJob', `Active job went missing: ${child}`);
-    dropActive(pass, uid);
+    const found = await unlessGone(deps.jobClient.get(active));
+    if (found?.metadata.uid === active.uid) continue;
+    deps.say(cron, 'Normal', 'MissingJob', `Active job went missing: ${active.name}`);
+    dropActive(pass, active.uid);
   }
 }
 
@@ -135,9 +133,9 @@ function timetableOf({ cron, deps }: Pass, { sinceMs }: Memory): Timetable | und
 
 async function deleteJob(pass: Pass, job: Job): Promise<void> {
   const { cron, deps } = pass;
-  const { namespace = '', name: child = '', uid = '' } = job.metadata;
+  const { name: child = '', uid = '' } = job.metadata;
   try {
-    await deps.jobClient.delete({ namespace, name: child }, { uid, propagationPolicy: 'Background' });
+    await deps.jobClient.delete(job.metadata, { uid, propagationPolicy: 'Background' });
   } catch (err) {
     if (isNotFound(err)) return;
     deps.say(cron, 'Warning', 'FailedDelete', `Deleted job: ${messageOf(err)}`);
@@ -149,10 +147,10 @@ async function deleteJob(pass: Pass, job: Job): Promise<void> {
 
 /** Ends what still runs, for what is due now. */
 async function replaceActive(pass: Pass): Promise<void> {
-  for (const { namespace = '', name: child = '' } of activeOf(pass.status)) {
+  for (const active of activeOf(pass.status)) {
     let job: Job;
     try {
-      job = await pass.deps.jobClient.get({ namespace, name: child });
+      job = await pass.deps.jobClient.get(active);
     } catch (err) {
       pass.deps.say(pass.cron, 'Warning', 'FailedGet', `Get job: ${messageOf(err)}`);
       throw err;
@@ -175,8 +173,7 @@ async function createJob({ cron, deps }: Pass, wanted: Job, dueMs: number): Prom
       throw err;
     }
   }
-  const { namespace = '', name: child = '' } = wanted.metadata;
-  const present = await deps.jobClient.get({ namespace, name: child });
+  const present = await deps.jobClient.get(wanted.metadata);
   return controllerOf(present)?.uid === cron.metadata.uid ? present : undefined;
 }
 

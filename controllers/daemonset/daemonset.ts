@@ -107,21 +107,11 @@ async function apply(input: DaemonInput, plan: Pick<DaemonPlan, 'createOn' | 'de
 }
 
 async function reconcile(set: DaemonSet, deps: Deps): Promise<ReconcileResult | undefined> {
-  const { namespace = '', name: setName = '' } = set.metadata;
   if (set.metadata.deletionTimestamp) return undefined;
   const isSettled = deps.owned.isSettled(set);
-  const own = {
-    ownerKind: DaemonSetKind,
-    owner: set,
-    selector: set.spec.selector,
-    readOwner: () => deps.setClient.get({ namespace, name: setName }),
-  };
+  const own = { ownerKind: DaemonSetKind, owner: set, selector: set.spec.selector, owners: deps.setClient };
   const pods = await claim({ ...own, candidates: deps.owned.candidates(set), children: deps.podClient });
-  const revisions = await claim({
-    ...own,
-    candidates: deps.revisionsFor(set),
-    children: deps.revisionClient,
-  });
+  const revisions = await claim({ ...own, candidates: deps.revisionsFor(set), children: deps.revisionClient });
   const history = await syncHistory(set, { revisions, pods }, deps);
   if (!history) {
     const collisionCount = (set.status?.collisionCount ?? 0) + 1;

@@ -5,7 +5,7 @@ import { type DaemonSet, DaemonSetKind } from '../../api/apps/daemonset.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import { deleteSeen } from '../../client/delete-seen.ts';
 import type { ResourceClient } from '../../client/rest.ts';
-import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
+import { unlessGone, unlessThere } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { revisionData, revisionOf } from '../pods/template-revision.ts';
 import { hashTemplate } from '../template-hash.ts';
@@ -72,14 +72,9 @@ export async function syncHistory(
   // A template that comes back is the newest again.
   if (current) return { current: await client.update({ ...current, revision: number }), old };
   const wanted = buildRevision(set, number);
-  try {
-    return { current: await client.create(wanted), old };
-  } catch (err) {
-    if (!isAlreadyExists(err)) throw err;
-    const { namespace = '', name = '' } = wanted.metadata;
-    const present = await client.get({ namespace, name });
-    return jsonEqual(present.data, data) ? { current: present, old } : undefined;
-  }
+  const made = await unlessThere(client.create(wanted));
+  const present = made ?? (await client.get(wanted.metadata));
+  return made || isCurrent(present) ? { current: present, old } : undefined;
 }
 
 /** Deletes further revisions of the current template. Their pods run it, so they become pods of the one that stays. */
@@ -93,9 +88,8 @@ async function dropDoubles(
   for (const { metadata } of pods) {
     const label = metadata.labels?.[revisionLabel] ?? '';
     if (label === hash || !dropped.has(label)) continue;
-    const { namespace = '', name = '' } = metadata;
     const patch = { metadata: { labels: { [revisionLabel]: hash } } };
-    await unlessGone(podClient.patch({ namespace, name }, patch, { type: 'strategic' }));
+    await unlessGone(podClient.patch(metadata, patch, { type: 'strategic' }));
   }
   await deleteRevisions(doubles, revisionClient);
 }

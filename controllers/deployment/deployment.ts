@@ -67,14 +67,13 @@ function createDeps(context: ControllerContext, enqueue: (key: string) => void) 
 type Deps = ReturnType<typeof createDeps>;
 
 function claimSets(deployment: Deployment, deps: Deps): Promise<ReplicaSet[]> {
-  const { namespace = '', name: deploymentName = '' } = deployment.metadata;
   return claim({
     ownerKind: DeploymentKind,
     owner: deployment,
     selector: deployment.spec.selector,
     candidates: deps.setsFor(deployment),
     children: deps.setClient,
-    readOwner: () => deps.deploymentClient.get({ namespace, name: deploymentName }),
+    owners: deps.deploymentClient,
   });
 }
 

@@ -5,7 +5,7 @@ import type { ReplicaSet } from '../../api/apps/replicaset.ts';
 import { deleteSeen } from '../../client/delete-seen.ts';
 import type { OwnWrites } from '../../client/own-writes.ts';
 import type { ResourceClient } from '../../client/rest.ts';
-import { isAlreadyExists } from '../../machinery/errors.ts';
+import { isAlreadyExists, messageOf } from '../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../machinery/json.ts';
 import { controllerOf } from '../../machinery/metadata.ts';
 import { controllerRef } from '../pods/claim.ts';
@@ -131,7 +131,7 @@ async function createNewSet(
   { oldSets, revision }: { oldSets: readonly ReplicaSet[]; revision: bigint },
 ): Promise<NewSet> {
   const wanted = buildNewSet(deployment, oldSets, revision);
-  const { name = '', namespace = '' } = wanted.metadata;
+  const { name = '' } = wanted.metadata;
   let newSet = wanted;
   let isFresh = true;
   try {
@@ -140,7 +140,7 @@ async function createNewSet(
     if (isNamespaceTerminating(err)) return { newSet: undefined, isSettled: false };
     if (!isAlreadyExists(err)) return failToCreate(effects, deployment, { name, err });
     // Made by a pass whose result the cache has not seen, or a stranger of the same name.
-    const present = await effects.sets.get({ namespace, name });
+    const present = await effects.sets.get(wanted.metadata);
     const isOurs = controllerOf(present)?.uid === deployment.metadata.uid;
     if (!isOurs || !runsTemplate(present, deployment.spec.template)) {
       const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
@@ -167,7 +167,7 @@ async function failToCreate(
   deployment: Deployment,
   { name, err }: { name: string; err: unknown },
 ): Promise<never> {
-  const why = err instanceof Error ? err.message : String(err);
+  const why = messageOf(err);
   const message = `Failed to create new replica set ${JSON.stringify(name)}: ${why}`;
   effects.say(deployment, 'Warning', 'ReplicaSetCreateError', message);
   if (hasProgressDeadline(deployment)) {

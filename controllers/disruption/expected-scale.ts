@@ -6,6 +6,7 @@ import type { StatefulSet } from '../../api/apps/statefulset/schema.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ReplicationController } from '../../api/core/replicationcontroller.ts';
 import type { Lister } from '../../client/store.ts';
+import { parseApiVersion } from '../../machinery/kind.ts';
 import { controllerOf, type KubeObject, type OwnerReference } from '../../machinery/metadata.ts';
 
 /** Nobody can say how many pods there should be. */
@@ -31,8 +32,6 @@ export interface ExpectedScale {
   unmanaged: string[];
 }
 
-const groupOf = (owner: OwnerReference) => owner.apiVersion.split('/').slice(0, -1).join('/');
-
 /** The sum over the controllers of the pods. */
 export async function expectedScale(pods: readonly Pod[], sources: ScaleSources): Promise<ExpectedScale> {
   const scales = new Map<string, number>();
@@ -43,7 +42,7 @@ export async function expectedScale(pods: readonly Pod[], sources: ScaleSources)
     const owner = controllerOf(pod);
     if (!owner) unmanaged.push(name);
     if (!owner || asked.has(owner.uid)) continue;
-    const found = await scaleOf(owner, namespace, sources);
+    const found = cachedScale(owner, namespace, sources) ?? (await sources.readScale(owner, namespace));
     if (!found) throw new UnknownScaleError(`found no controllers for pod ${JSON.stringify(name)}`);
     asked.add(owner.uid);
     scales.set(found.uid, found.replicas);
@@ -51,18 +50,12 @@ export async function expectedScale(pods: readonly Pod[], sources: ScaleSources)
   return { expected: [...scales.values()].reduce((sum, replicas) => sum + replicas, 0), unmanaged };
 }
 
-async function scaleOf(owner: OwnerReference, namespace: string, sources: ScaleSources) {
+function cachedScale(owner: OwnerReference, namespace: string, sources: ScaleSources): ControllerScale | undefined {
   const key = `${namespace}/${owner.name}`;
-  switch (`${groupOf(owner)}/${owner.kind}`) {
-    case '/ReplicationController':
-      return replicasOf(sources.replicationControllers.get(key), owner) ?? sources.readScale(owner, namespace);
-    case 'apps/StatefulSet':
-      return replicasOf(sources.statefulSets.get(key), owner) ?? sources.readScale(owner, namespace);
-    case 'apps/ReplicaSet':
-      return scaleOfReplicaSet(owner, namespace, sources) ?? sources.readScale(owner, namespace);
-    default:
-      return sources.readScale(owner, namespace);
-  }
+  const kind = `${parseApiVersion(owner.apiVersion).group}/${owner.kind}`;
+  if (kind === '/ReplicationController') return replicasOf(sources.replicationControllers.get(key), owner);
+  if (kind === 'apps/StatefulSet') return replicasOf(sources.statefulSets.get(key), owner);
+  return kind === 'apps/ReplicaSet' ? scaleOfReplicaSet(owner, namespace, sources) : undefined;
 }
 
 /** A deployment speaks for its sets: while it rolls, they have more or fewer pods than it wants. */

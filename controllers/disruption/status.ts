@@ -1,6 +1,7 @@
 // What a disruption budget says of its pods. Pure. Upstream: trySync of pkg/controller/disruption.
 import type { Pod } from '../../api/core/pod.ts';
 import type { PodDisruptionBudget } from '../../api/policy/poddisruptionbudget.ts';
+import { putCondition } from '../../machinery/conditions.ts';
 import type { Condition } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { resolveIntOrPercent } from '../int-or-percent.ts';
@@ -97,20 +98,14 @@ export function failSafeStatus(budget: PodDisruptionBudget, message: string, now
 export const hasFailed = ({ status }: PodDisruptionBudget) =>
   status?.conditions?.some(({ type, reason }) => type === conditionType && reason === 'SyncFailed') ?? false;
 
-/** In its place; the time is that of the last change of its status. */
-function withCondition(
+const withCondition = (
   { status }: PodDisruptionBudget,
-  verdict: Pick<Condition, 'status' | 'reason' | 'message'> & { observedGeneration: number },
+  { observedGeneration, ...said }: Pick<Condition, 'status' | 'reason' | 'message'> & { observedGeneration: number },
   nowMs: number,
-): Condition[] {
-  const conditions = status?.conditions ?? [];
-  const before = conditions.find(({ type }) => type === conditionType);
-  const { observedGeneration, ...said } = verdict;
-  const condition: Condition = {
+): Condition[] =>
+  putCondition(status?.conditions ?? [], {
     type: conditionType,
     ...said,
     ...(observedGeneration > 0 ? { observedGeneration } : {}),
-    lastTransitionTime: before?.status === verdict.status ? before.lastTransitionTime : timestamp(nowMs),
-  };
-  return before ? conditions.map((c) => (c === before ? condition : c)) : [...conditions, condition];
-}
+    lastTransitionTime: timestamp(nowMs),
+  });

@@ -6,10 +6,9 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type Service, ServiceKind } from '../../api/core/service.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import { deleteSeen } from '../../client/delete-seen.ts';
-import { isAlreadyExists } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { isNamespaceTerminating } from '../pods/pod-control.ts';
+import { unlessInVain } from '../pods/pod-control.ts';
 import { isReady } from '../pods/pod-state.ts';
 import {
   addressOf,
@@ -147,12 +146,7 @@ export const endpointsController = defineController({
     const present = cached.get(keyOf(service));
     const triggerTime = times.next(service, selected);
     const wanted = planEndpoints(service, selected, { present, triggerTime });
-    if (!wanted) return undefined;
-    try {
-      await (present ? client.update(wanted) : client.create(wanted));
-    } catch (err) {
-      if (!isAlreadyExists(err) && !isNamespaceTerminating(err)) throw err;
-    }
+    if (wanted) await unlessInVain(present ? client.update(wanted) : client.create(wanted));
   },
   async forget(key, { client, present, times }) {
     times.forget(key);

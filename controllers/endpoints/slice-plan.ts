@@ -97,9 +97,7 @@ function groupByPorts(input: SliceInput, family: IPFamily): Map<string, PortGrou
     if (address === undefined || isOnLostNode(input, pod)) continue;
     const ports = portsFor(input.service, pod);
     const key = portsKey(ports);
-    const group = groups.get(key) ?? { ports, endpoints: [] };
-    group.endpoints.push(endpointFor(input, pod, address));
-    groups.set(key, group);
+    groups.getOrInsert(key, { ports, endpoints: [] }).endpoints.push(endpointFor(input, pod, address));
   }
   return groups;
 }

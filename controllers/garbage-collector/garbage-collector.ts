@@ -2,7 +2,7 @@
 // Level-triggered: a key names one object, and whatever changes about it, its owners or its
 // dependents puts it on the queue. Upstream: pkg/controller/garbagecollector.
 import { LRUCache } from 'lru-cache';
-import { type ControllerContext, type Loop, queueOf } from '../../client/controller.ts';
+import { type ControllerContext, type Loop, queueOf, workOff } from '../../client/controller.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { WorkQueue } from '../../client/workqueue.ts';
 import { isConflict, unlessGone } from '../../machinery/errors.ts';
@@ -21,7 +21,6 @@ import {
 import { type GraphChange, type GraphNode, OwnerGraph } from './graph.ts';
 
 const name = 'garbage-collector-controller';
-const workers = 5;
 const maxAbsent = 500;
 
 const queueKey = ({ kind, object }: GraphNode) => `${kind.group}|${kind.plural}|${keyOf(object)}`;
@@ -39,14 +38,17 @@ class GarbageCollector {
     this.#queue = queueOf(context, name);
     this.#events = context.recorder(name);
     this.#graph = new OwnerGraph(context, (node, change) => this.#notice(node, change));
-    context.signal.addEventListener('abort', () => this.#queue.close());
   }
 
-  async run(): Promise<void> {
-    const aborted = new Promise<void>((resolve) => this.#context.signal.addEventListener('abort', () => resolve()));
-    await Promise.race([this.#context.kinds.synced().then(() => this.#graph.synced()), aborted]);
-    if (this.#context.signal.aborted) return;
-    await Promise.all(Array.from({ length: this.#context.concurrency ?? workers }, () => this.#work()));
+  run(): Promise<void> {
+    const { kinds, log } = this.#context;
+    const context = { ...this.#context, log: log.child({ controller: name }) };
+    return workOff(
+      this.#queue,
+      context,
+      kinds.synced().then(() => this.#graph.synced()),
+      { concurrency: 5, failed: 'collection failed', work: (key) => this.#process(key) },
+    );
   }
 
   #notice(node: GraphNode, { isGone, ownersBefore }: GraphChange): void {
@@ -71,25 +73,7 @@ class GarbageCollector {
     if (kind && owner) this.#queue.add(queueKey({ kind, object: owner }));
   }
 
-  async #work(): Promise<void> {
-    for (;;) {
-      const key = await this.#queue.take();
-      if (key === undefined) return;
-      try {
-        await this.#process(key);
-        this.#queue.forget(key);
-      } catch (err) {
-        const failures = this.#queue.failuresOf(key);
-        const level = failures > 3 ? 'warn' : 'debug';
-        this.#context.log[level]({ err, key, failures, controller: name }, 'collection failed');
-        this.#queue.retry(key);
-      } finally {
-        this.#queue.done(key);
-      }
-    }
-  }
-
-  async #process(key: string): Promise<void> {
+  async #process(key: string): Promise<undefined> {
     const [group = '', plural = '', objectKey = ''] = key.split('|');
     const kind = this.#graph.find(group, plural);
     const object = kind && this.#graph.get(kind, objectKey);
@@ -146,7 +130,7 @@ class GarbageCollector {
       // The version keeps a change that we have not seen (a new owner, say) from being overrun.
       const options = { propagationPolicy: decision.propagationPolicy, uid };
       const resourceVersion = object.metadata.resourceVersion ?? '';
-      const deletion = this.#context.resource(kind).delete(nameOf(object), { ...options, resourceVersion });
+      const deletion = this.#context.resource(kind).delete(object.metadata, { ...options, resourceVersion });
       await ignoreConflict(unlessGone(deletion));
     }
   }
@@ -200,16 +184,12 @@ class GarbageCollector {
   async #patch({ kind, object }: GraphNode, change: object): Promise<void> {
     const { uid, resourceVersion } = object.metadata;
     const patch = { metadata: { uid, resourceVersion, ...change } };
-    await unlessGone(this.#context.resource(kind).patch(nameOf(object), patch, { type: 'merge' }));
+    await unlessGone(this.#context.resource(kind).patch(object.metadata, patch, { type: 'merge' }));
   }
 }
 
 function ownerKey(kind: Kind, reference: OwnerReference, namespace: string | undefined): string {
   return kind.namespaced && namespace ? `${namespace}/${reference.name}` : reference.name;
-}
-
-function nameOf({ metadata: { namespace, name: objectName = '' } }: KubeObject) {
-  return namespace ? { namespace, name: objectName } : { name: objectName };
 }
 
 /**

@@ -10,6 +10,7 @@ import type { Scale } from '../../api/autoscaling/scale.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import { sayingOf } from '../../client/events.ts';
+import { putCondition } from '../../machinery/conditions.ts';
 import { isConflict } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { matchesLabels, parseLabelSelector, type Selector } from '../../machinery/labels.ts';
@@ -291,10 +292,8 @@ class Look {
 
   #set(type: string, isTrue: boolean, reason: string, message: string): void {
     const status = isTrue ? 'True' : 'False';
-    const old = this.#conditions.find((one) => one.type === type);
-    const lastTransitionTime = old?.status === status ? old.lastTransitionTime : timestamp(this.#nowMs);
-    const next = { type, status, reason, message, ...(lastTransitionTime ? { lastTransitionTime } : {}) };
-    this.#conditions = old ? this.#conditions.map((one) => (one === old ? next : one)) : [...this.#conditions, next];
+    const lastTransitionTime = timestamp(this.#nowMs);
+    this.#conditions = putCondition(this.#conditions, { type, status, reason, message, lastTransitionTime });
   }
 
   /** Of what was not looked at, the last figures stay. */

@@ -7,6 +7,7 @@ import type {
   MetricValueStatus,
 } from '../../api/autoscaling/horizontalpodautoscaler/metrics.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';
 import { formatQuantity, type QuantityFormat, quantityMilliValue } from '../../machinery/quantity.ts';
 import { showSelector } from '../disruption/disruption.ts';
@@ -55,7 +56,6 @@ export class MetricError extends Error {
 const milliText = (milli: number, format: QuantityFormat = 'DecimalSI') =>
   formatQuantity({ nanos: BigInt(Math.trunc(milli)) * 1_000_000n, format });
 const milliOf = (target: string | undefined) => quantityMilliValue(target);
-const messageOf = (err: unknown) => (err as Error).message;
 
 /** What Go shows of a selector that may be absent. */
 const shown = (selector: LabelSelector | undefined) => (selector ? showSelector(selector) : 'nil');

@@ -57,10 +57,9 @@ type Deps = ReturnType<typeof createDeps>;
 
 /** Takes the tracking finalizer off a pod. */
 async function untrack(pod: Pod, { podClient }: Deps): Promise<void> {
-  const { namespace = '', name: podName = '', uid } = pod.metadata;
-  const patch = { metadata: { uid, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] } };
+  const patch = { metadata: { uid: pod.metadata.uid, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] } };
   try {
-    await podClient.patch({ namespace, name: podName }, patch, { type: 'strategic' });
+    await podClient.patch(pod.metadata, patch, { type: 'strategic' });
   } catch (err) {
     if (!isNotFound(err) && !isInvalid(err)) throw err; // gone, or another pod of its name
   }
@@ -114,9 +113,8 @@ function backoffMs({ job, pods, run, deps }: Pass, index: number | undefined): n
  * would end in a conflict; only pods would be made in vain.
  */
 async function isCurrent({ job, deps }: Pass): Promise<boolean> {
-  const { namespace = '', name: jobName = '', resourceVersion } = job.metadata;
-  const found = await unlessGone(deps.jobClient.get({ namespace, name: jobName }));
-  return found?.metadata.resourceVersion === resourceVersion;
+  const found = await unlessGone(deps.jobClient.get(job.metadata));
+  return found?.metadata.resourceVersion === job.metadata.resourceVersion;
 }
 
 async function managePods(pass: Pass): Promise<Managed> {
@@ -253,7 +251,6 @@ async function reconcile(job: Job, deps: Deps): Promise<ReconcileResult | undefi
 
 async function sync(job: Job, deps: Deps, did: (action: Action) => void): Promise<ReconcileResult | undefined> {
   const { selector } = job.spec;
-  const { namespace = '', name: jobName = '' } = job.metadata;
   const isSettled = deps.owned.isSettled(job);
   const pods = await claim({
     ownerKind: JobKind,
@@ -261,7 +258,7 @@ async function sync(job: Job, deps: Deps, did: (action: Action) => void): Promis
     selector,
     candidates: deps.owned.candidates(job),
     children: deps.podClient,
-    readOwner: () => deps.jobClient.get({ namespace, name: jobName }),
+    owners: deps.jobClient,
     finalizer: trackingFinalizer,
   });
   if (isFinished(job)) {

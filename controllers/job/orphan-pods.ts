@@ -49,9 +49,9 @@ export const jobOrphanPodController = defineController({
   deps: createDeps,
   async reconcile(pod, { jobs, patch }) {
     if (!isTracked(pod) || hasItsJob(pod, jobs)) return undefined;
-    const { namespace = '', name = '', uid, resourceVersion } = pod.metadata;
+    const { uid, resourceVersion } = pod.metadata;
     // The version: a job may be adopting it just now, and would count on the finalizer.
     const metadata = { uid, resourceVersion, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] };
-    await unlessGone(patch({ namespace, name }, { metadata }, { type: 'strategic' }));
+    await unlessGone(patch(pod.metadata, { metadata }, { type: 'strategic' }));
   },
 });

@@ -1,13 +1,11 @@
 // metrics.k8s.io and custom.metrics.k8s.io, for `kubectl top` and autoscalers: what metrics-server and an adapter do
 // elsewhere. Kubelets and pods are asked through the API server, and only when somebody asks. docs/adr/028-metrics.md
 import { once } from 'node:events';
-import { type ConfigMap, ConfigMapKind } from '../../api/core/configmap.ts';
 import { NodeKind } from '../../api/core/node.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext, Loop } from '../../client/controller.ts';
-import { delegatedAuthorizer } from '../../client/secure/delegated-authorizer.ts';
+import { atMost } from '../../machinery/at-most.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { atMost } from './at-most.ts';
 import { customApis } from './custom-api.ts';
 import { type Look, readLook, scrapePath } from './pod-series.ts';
 import { Points } from './points.ts';
@@ -77,11 +75,9 @@ export function metricsServer(options: MetricsServerOptions): Loop {
     name: 'metrics-server',
     async run(given) {
       const context = { ...given, log: given.log.child({ controller: 'metrics-server' }) };
-      const { client, clock, log, signal } = context;
+      const { signal } = context;
       const apis = metricsApis(context);
-      const authorize = delegatedAuthorizer(client, clock);
-      const { server, trust } = makeServer({ ...options, apis, authorize, log });
-      followTrust(context, trust);
+      const server = makeServer(context, options, apis);
       const isOpen = await insist(context, 'metrics cannot be served', async () => {
         server.listen(options.port, options.address);
         await once(server, 'listening');
@@ -92,18 +88,6 @@ export function metricsServer(options: MetricsServerOptions): Loop {
       server.closeAllConnections();
     },
   };
-}
-
-function followTrust(context: ControllerContext, trust: (data: ConfigMap['data']) => void): void {
-  const fieldSelector = 'metadata.name=extension-apiserver-authentication';
-  const informer = context.informer(ConfigMapKind, { namespace: 'kube-system', fieldSelector });
-  informer.onChange((map) => {
-    try {
-      trust(map?.data);
-    } catch (err) {
-      context.log.error({ err }, 'the certificates that metrics are to trust cannot be read');
-    }
-  });
 }
 
 /** Tries until it is done; false when the process ends before. */

@@ -35,10 +35,7 @@ const isShown = ({ name, labels, value }: Sample) =>
 export function readLook(text: string): Look {
   const look = new Map<string, Sample[]>();
   for (const sample of parseExposition(text).filter(isShown)) {
-    const name = sample.name.replace(total, '');
-    const series = look.get(name);
-    if (series) series.push(sample);
-    else look.set(name, [sample]);
+    look.getOrInsert(sample.name.replace(total, ''), []).push(sample);
   }
   return look;
 }

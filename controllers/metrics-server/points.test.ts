@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { atMost } from '../../machinery/at-most.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
-import { atMost } from './at-most.ts';
 import { Points } from './points.ts';
 
 /** Looks that count themselves. */

@@ -48,11 +48,9 @@ export class Points<T extends object> {
     const isFresh = (point: Point<unknown>) => this.#clock.now() - point.atMs < resolutionMs;
     if (failure && isFresh(failure)) return Promise.reject(failure.value);
     if (before && last && isFresh(last)) return Promise.resolve({ before, last });
-    const underWay = this.#looking.get(key);
-    if (underWay) return underWay;
-    const looking = this.#lookAgain(key, last).finally(() => this.#looking.delete(key));
-    this.#looking.set(key, looking);
-    return looking;
+    return this.#looking.getOrInsertComputed(key, () =>
+      this.#lookAgain(key, last).finally(() => this.#looking.delete(key)),
+    );
   }
 
   async #lookAgain(key: string, known: Point<T> | undefined): Promise<Pair<T>> {

@@ -4,9 +4,7 @@ import { type APIService, APIServiceKind } from '../../api/apiregistration/apise
 import { type Service, ServiceKind } from '../../api/core/service.ts';
 import { type EndpointSlice, EndpointSliceKind } from '../../api/discovery/endpointslice.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { isAlreadyExists } from '../../machinery/errors.ts';
-import type { Kind } from '../../machinery/kind.ts';
-import type { KubeObject } from '../../machinery/metadata.ts';
+import { unlessThere } from '../../machinery/errors.ts';
 import { managedByLabel, serviceNameLabel } from '../endpoints/slice-plan.ts';
 import type { ServedApi } from './served-api.ts';
 
@@ -50,30 +48,18 @@ const apiServiceOf = ({ group, version }: ServedApi) =>
     },
   }) as APIService;
 
-async function createIfAbsent<T extends KubeObject>(
-  context: ControllerContext,
-  kind: Kind<T>,
-  object: T,
-): Promise<void> {
-  try {
-    await context.resource(kind).create(object);
-  } catch (err) {
-    if (!isAlreadyExists(err)) throw err;
-  }
-}
-
 /** Makes what is missing, and writes where we are now. */
 export async function register(
   context: ControllerContext,
   apis: readonly ServedApi[],
   { address, port }: { address: string; port: number },
 ): Promise<void> {
-  await createIfAbsent(context, ServiceKind, service);
+  await unlessThere(context.resource(ServiceKind).create(service));
   const slices = context.resource(EndpointSliceKind);
   const slice = sliceOf(address, port);
-  await createIfAbsent(context, EndpointSliceKind, slice);
-  const found = await slices.get({ namespace, name });
+  await unlessThere(slices.create(slice));
+  const found = await slices.get(slice.metadata);
   const { endpoints, ports } = slice;
   await slices.update({ ...found, endpoints, ports });
-  for (const api of apis) await createIfAbsent(context, APIServiceKind, apiServiceOf(api));
+  for (const api of apis) await unlessThere(context.resource(APIServiceKind).create(apiServiceOf(api)));
 }

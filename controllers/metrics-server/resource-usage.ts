@@ -58,11 +58,8 @@ export function readNodeLook(text: string): NodeLook {
       continue;
     }
     const { namespace = '', pod = '', container = '' } = sample.labels;
-    const key = `${namespace}/${pod}`;
-    const containers = pods.get(key) ?? new Map<string, Partial<Measured>>();
-    const part = containers.get(container) ?? {};
-    enter(part, field, sample);
-    pods.set(key, containers.set(container, part));
+    const containers = pods.getOrInsertComputed(`${namespace}/${pod}`, () => new Map());
+    enter(containers.getOrInsert(container, {}), field, sample);
   }
   const whole = [...pods].map(([key, containers]) => [key, onlyWhole(containers)] as const);
   return { node: isWhole(node) ? node : undefined, pods: new Map(whole) };

@@ -1,66 +1,49 @@
 // The server of the metrics' groups: HTTPS for the API server in front of it, which says who asks. Reads only.
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import type { Server } from 'node:https';
+import type { ControllerContext } from '../../client/controller.ts';
 import type { Attributes } from '../../client/delegated-access.ts';
-import { type Authorizer, attributesOfPath } from '../../client/secure/delegated-authorizer.ts';
-import {
-  internalError,
-  methodNotRoutedError,
-  StatusError,
-  unauthorizedError,
-  unknownPathError,
-} from '../../machinery/errors.ts';
-import type { Logger } from '../../machinery/log.ts';
-import { readTrust, type Trust, userOf } from './authentication.ts';
-import { attributesOf } from './authorization.ts';
+import { attributesOfPath, delegatedAuthorizer } from '../../client/secure/delegated-authorizer.ts';
+import { jsonAnswer, makeSecureServer } from '../../client/secure/https.ts';
+import { methodNotRoutedError, unauthorizedError, unknownPathError } from '../../machinery/errors.ts';
+import { readTrust, userOf } from './authentication.ts';
 import { readParts, type ServedApi } from './served-api.ts';
 
-export interface ServerDeps {
-  certificatePem: string;
-  keyPem: string;
-  apis: readonly ServedApi[];
-  authorize: Authorizer;
-  log: Logger;
-}
-
-export interface MetricsHttpServer {
-  server: Server;
-  /** Takes what the ConfigMap says of whom to trust. */
-  trust(data: Readonly<Record<string, string>> | undefined): void;
-}
-
-const timeouts = { handshakeTimeout: 10_000, headersTimeout: 30_000, requestTimeout: 30_000 };
-
 /** Makes it; it listens to nothing yet. */
-export function makeServer(deps: ServerDeps): MetricsHttpServer {
-  const tls = { cert: deps.certificatePem, key: deps.keyPem };
+export function makeServer(
+  context: ControllerContext,
+  { certificatePem, keyPem }: { certificatePem: string; keyPem: string },
+  apis: readonly ServedApi[],
+): Server {
+  const { client, clock, log } = context;
+  const authorize = delegatedAuthorizer(client, clock);
   let trust = readTrust();
-  const server = createServer({ ...tls, ...timeouts, requestCert: true, rejectUnauthorized: false });
-  server.on('request', (request, response) => {
-    answer(deps, trust, request).then(
-      (body) => send(response, 200, body),
-      (err) => sendError(deps.log, response, err),
-    );
-  });
-  return {
-    server,
-    trust(data) {
+  const deps = {
+    tls: { cert: certificatePem, key: keyPem },
+    log,
+    informers: context,
+    authorityOf(data: Record<string, string> | undefined) {
       trust = readTrust(data);
-      server.setSecureContext({ ...tls, ...(trust.ca === '' ? {} : { ca: trust.ca }) });
+      return trust.ca;
     },
   };
+  return makeSecureServer(deps, async (request) => {
+    const user = userOf(request, trust);
+    if (!user) throw unauthorizedError();
+    return jsonAnswer(await answer(apis, request, (attributes) => authorize(user, attributes)));
+  });
 }
 
-async function answer(deps: ServerDeps, trust: Trust, request: IncomingMessage): Promise<object> {
-  const user = userOf(request, trust);
-  if (!user) throw unauthorizedError();
-  const { method = '', url = '/' } = request;
+async function answer(
+  apis: readonly ServedApi[],
+  { method, url = '/', headers }: IncomingMessage,
+  authorize: (attributes: Attributes) => Promise<void>,
+): Promise<object> {
   const base = 'https://metrics';
   if (!URL.canParse(url, base)) throw unknownPathError();
   const { pathname, searchParams } = new URL(url, base);
   const [root, group = '', version = '', ...parts] = pathname.slice(1).split('/').map(decoded);
-  const api = deps.apis.find((one) => root === 'apis' && one.group === group && one.version === version);
-  const authorize = (attributes: Attributes) => deps.authorize(user, attributes);
+  const api = apis.find((one) => root === 'apis' && one.group === group && one.version === version);
   if (!api || parts.join('') === '') {
     await authorize(attributesOfPath(pathname));
     if (!api) throw unknownPathError();
@@ -71,11 +54,11 @@ async function answer(deps: ServerDeps, trust: Trust, request: IncomingMessage):
       resources: api.resources(),
     };
   }
-  const asTable = (request.headers.accept ?? '').includes('as=Table');
-  const asked = { ...readParts(parts), query: searchParams, asTable };
-  await authorize(attributesOf(group, version, asked));
+  const asTable = (headers.accept ?? '').includes('as=Table');
+  const asked = readParts(parts);
+  await authorize({ resourceAttributes: { group, version, ...asked, verb: asked.name === '' ? 'list' : 'get' } });
   if (method !== 'GET' && method !== 'HEAD') throw methodNotRoutedError();
-  return api.answer(asked);
+  return api.answer({ ...asked, query: searchParams, asTable });
 }
 
 function decoded(part: string): string {
@@ -84,16 +67,4 @@ function decoded(part: string): string {
   } catch {
     throw unknownPathError();
   }
-}
-
-function send(response: ServerResponse, code: number, body: object): void {
-  const text = JSON.stringify(body);
-  response.writeHead(code, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  response.end(text);
-}
-
-function sendError(log: Logger, response: ServerResponse, err: unknown): void {
-  if (!(err instanceof StatusError)) log.warn({ err }, 'a request for metrics failed');
-  const known = err instanceof StatusError ? err : internalError((err as Error).message, err);
-  send(response, known.code, known.toStatus());
 }

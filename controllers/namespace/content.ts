@@ -1,7 +1,7 @@
 // What is in a namespace, and emptying it kind by kind. Upstream: pkg/controller/namespace/deletion.
 import { PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import { unlessGone } from '../../machinery/errors.ts';
+import { messageOf, unlessGone } from '../../machinery/errors.ts';
 import type { Kind, Verb } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 
@@ -42,7 +42,7 @@ export async function deleteContent(context: ControllerContext, namespace: strin
       // A kind that is served no more has nothing here.
       return (await unlessGone(deleteAll(context, kind, namespace))) ?? [];
     } catch (err) {
-      remaining.errors.push(`${resourceOf(kind)}: ${err instanceof Error ? err.message : String(err)}`);
+      remaining.errors.push(`${resourceOf(kind)}: ${messageOf(err)}`);
       return [];
     }
   };
@@ -65,8 +65,8 @@ async function deleteAll(context: ControllerContext, kind: Kind, namespace: stri
   const waiting = items.filter((object) => !object.metadata.deletionTimestamp);
   const failures: unknown[] = [];
   for (const { metadata } of waiting) {
-    const { name = '', uid } = metadata;
-    const deletion = client.delete({ namespace, name }, { propagationPolicy: 'Background', ...(uid ? { uid } : {}) });
+    const { uid } = metadata;
+    const deletion = client.delete(metadata, { propagationPolicy: 'Background', ...(uid ? { uid } : {}) });
     await unlessGone(deletion).catch((err) => failures.push(err));
   }
   if (failures.length > 0) throw failures[0];

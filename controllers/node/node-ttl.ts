@@ -41,6 +41,6 @@ export const nodeTtlController = defineController({
     current.step = step;
     if (node.metadata.annotations?.[annotation] === ttlOf(step)) return undefined;
     const change = { metadata: { annotations: { [annotation]: ttlOf(step) } } };
-    await unlessGone(patch({ name: node.metadata.name ?? '' }, change, { type: 'merge' }));
+    await unlessGone(patch(node.metadata, change, { type: 'merge' }));
   },
 });

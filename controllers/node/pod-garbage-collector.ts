@@ -82,13 +82,12 @@ const isOutOfService = (node: Node) =>
 
 /** Nobody else says of it any more that it has ended. */
 async function endNow(pod: Pod, podClient: Deps['podClient']): Promise<void> {
-  const { namespace = '', name = '', uid } = pod.metadata;
-  const target = { namespace, name };
+  const { uid } = pod.metadata;
   if (!isFinished(pod)) {
     const failed = { metadata: { uid }, status: { phase: 'Failed' } };
-    await unlessGone(podClient.patch(target, failed, { type: 'merge', subresource: 'status' }));
+    await unlessGone(podClient.patch(pod.metadata, failed, { type: 'merge', subresource: 'status' }));
   }
-  await unlessGone(podClient.delete(target, { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) }));
+  await unlessGone(podClient.delete(pod.metadata, { gracePeriodSeconds: 0, ...(uid ? { uid } : {}) }));
 }
 
 /** `threshold`: as many ended pods may stay; 0: all. */
@@ -125,8 +124,7 @@ export const podGarbageCollector = (threshold = defaultThreshold) =>
         if (pod.metadata.deletionTimestamp && isOutOfService(node)) await endNow(pod, podClient);
         return undefined;
       }
-      const sinceMs = missingSinceMs.get(nodeName) ?? nowMs;
-      missingSinceMs.set(nodeName, sinceMs);
+      const sinceMs = missingSinceMs.getOrInsert(nodeName, nowMs);
       const leftMs = sinceMs + quarantineMs - nowMs;
       if (leftMs > 0) return { requeueAfterMs: leftMs };
       // It may be there, only not yet in the cache.

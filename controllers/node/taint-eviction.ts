@@ -6,6 +6,7 @@ import { toleratesTaint } from '../../api/core/pod/placement.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import { disrupt } from '../../client/disrupt.ts';
+import { sayingOf } from '../../client/events.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { byNode } from './node-lifecycle.ts';
@@ -30,7 +31,7 @@ const evictingTaints = (node: Node | undefined) => (node?.spec.taints ?? []).fil
 function createDeps(context: ControllerContext) {
   const pods = context.informer(PodKind);
   pods.addIndex(byNode, (pod) => (pod.spec.nodeName ? [pod.spec.nodeName] : []));
-  const recorder = context.recorder(name);
+  const say = sayingOf(PodKind, context.recorder(name));
   return {
     clock: context.clock,
     pods: pods.lister,
@@ -43,8 +44,7 @@ function createDeps(context: ControllerContext) {
     since: new Map<string, { uid: string | undefined; ms: number }>(),
     /** By pod: the uid of the one that was ended, of which the cache may not know yet. */
     ended: new Map<string, string | undefined>(),
-    say: (object: Pod, message: string) =>
-      recorder.event({ kind: 'Pod', apiVersion: 'v1', object }, 'Normal', 'TaintManagerEviction', message),
+    say: (pod: Pod, message: string) => say(pod, 'Normal', 'TaintManagerEviction', message),
   };
 }
 

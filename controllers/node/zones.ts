@@ -92,16 +92,14 @@ export class EvictionZones {
   }
 
   #zone(key: string): Zone {
-    const zone = this.#zones.get(key) ?? {
+    return this.#zones.getOrInsertComputed(key, () => ({
       name: key === ':' ? '' : key.replace(':', ':\0:'),
       ready: 0,
       lost: 0,
       rate: this.#limits.rate,
       nextMs: 0,
       waiting: new Set(),
-    };
-    this.#zones.set(key, zone);
-    return zone;
+    }));
   }
 
   #count(zone: Zone, node: Node, by: 1 | -1): void {

@@ -33,10 +33,10 @@ const isMadeForClaim = (volume: PersistentVolume) =>
 
 /** The claim that the volume belongs to, by name and uid. Before it counts as gone the server is asked. */
 async function findClaim(volume: PersistentVolume, writes: Writes): Promise<PersistentVolumeClaim | undefined> {
-  const { namespace = '', name = '', uid } = volume.spec.claimRef!;
+  const { uid, ...target } = volume.spec.claimRef!;
   const cached = writes.claims.get(claimKeyOf(volume)!);
   if (cached?.metadata.uid === uid) return cached;
-  const claim = await unlessGone(writes.readClaim(namespace, name));
+  const claim = await unlessGone(writes.readClaim(target));
   return claim?.metadata.uid === uid ? claim : undefined;
 }
 

@@ -15,9 +15,10 @@ import { PersistentVolumeKind } from '../../api/core/persistentvolume.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import type { EventType } from '../../client/events.ts';
+import { type EventType, targetOf } from '../../client/events.ts';
 import { Overlay } from '../../client/overlay.ts';
 import { jsonEqual } from '../../machinery/json.ts';
+import type { Kind } from '../../machinery/kind.ts';
 
 type ClaimPhase = NonNullable<NonNullable<PersistentVolumeClaim['status']>['phase']>;
 type VolumePhase = NonNullable<NonNullable<PersistentVolume['status']>['phase']>;
@@ -40,8 +41,8 @@ export function createWrites(context: ControllerContext) {
   const volumeClient = context.resource(PersistentVolumeKind);
   const recorder = context.recorder('persistentvolume-controller');
   const tell = (object: PersistentVolume | PersistentVolumeClaim, type: EventType, { reason, message }: Word) => {
-    const { kind, apiVersion } = object.metadata.namespace ? PersistentVolumeClaimKind : PersistentVolumeKind;
-    recorder.event({ kind, apiVersion, object }, type, reason, message);
+    const kind: Kind = object.metadata.namespace ? PersistentVolumeClaimKind : PersistentVolumeKind;
+    recorder.event(targetOf(kind, object), type, reason, message);
   };
   const saveClaim = async (claim: PersistentVolumeClaim) => claims.written(await claimClient.update(claim));
   const saveVolume = async (volume: PersistentVolume) => volumes.written(await volumeClient.update(volume));
@@ -69,7 +70,7 @@ export function createWrites(context: ControllerContext) {
     setVolumePhase,
     setClaimStatus,
     /** The claim as the server has it: caches may be behind whoever has written its volume. */
-    readClaim: (namespace: string, name: string) => claimClient.get({ namespace, name }),
+    readClaim: claimClient.get,
 
     async loseClaim(claim: PersistentVolumeClaim, why: Word): Promise<void> {
       if (claim.status?.phase === 'Lost') return;

@@ -65,7 +65,7 @@ export interface ClaimOptions<T extends KubeObject> {
   candidates: readonly T[];
   children: ResourceClient<T>;
   /** Reads the owner from the server: adoption must not act on an old cache. */
-  readOwner(): Promise<KubeObject>;
+  owners: Pick<ResourceClient<KubeObject>, 'get'>;
   /** A finalizer that goes together with the reference. */
   finalizer?: string;
 }
@@ -93,8 +93,8 @@ export async function claim<T extends KubeObject>(options: ClaimOptions<T>): Pro
   return [...plan.owned, ...adopted.filter((child) => child !== undefined)];
 }
 
-async function checkOwnerLives({ owner, readOwner }: ClaimOptions<any>): Promise<void> {
-  const fresh = await readOwner();
+async function checkOwnerLives({ owner, owners }: ClaimOptions<any>): Promise<void> {
+  const fresh = await owners.get(owner.metadata);
   const { name, uid } = owner.metadata;
   if (fresh.metadata.uid !== uid) throw new Error(`${name}: its uid is ${fresh.metadata.uid} now, not ${uid}`);
   if (fresh.metadata.deletionTimestamp) throw new Error(`${name} is being deleted and adopts nothing`);
@@ -106,9 +106,8 @@ async function patchChild<T extends KubeObject>(
   child: T,
   patch: object,
 ): Promise<T | undefined> {
-  const { name = '', namespace = '' } = child.metadata;
   try {
-    return await children.patch({ namespace, name }, patch, { type: 'strategic' });
+    return await children.patch(child.metadata, patch, { type: 'strategic' });
   } catch (err) {
     if (isNotFound(err) || isInvalid(err)) return undefined;
     throw err;

@@ -3,11 +3,19 @@
 import type { PodTemplateSpec } from '../../api/core/pod/pod-template.ts';
 import { type Pod, PodKind } from '../../api/core/pod.ts';
 import type { ControllerContext } from '../../client/controller.ts';
-import type { EventRecorder } from '../../client/events.ts';
+import { sayingOf } from '../../client/events.ts';
 import { untilAnswered } from '../../client/own-writes.ts';
-import type { ResourceClient } from '../../client/rest.ts';
+import type { ObjectName, ResourceClient } from '../../client/rest.ts';
 import { TransportError } from '../../client/transport.ts';
-import { isAlreadyExists, isForbidden, isNotFound, StatusError } from '../../machinery/errors.ts';
+import {
+  isAlreadyExists,
+  isForbidden,
+  isNotFound,
+  messageOf,
+  StatusError,
+  unlessGone,
+  unlessThere,
+} from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { controllerOf, type KubeObject } from '../../machinery/metadata.ts';
@@ -42,7 +50,12 @@ export function isNamespaceTerminating(err: unknown): boolean {
   );
 }
 
-const messageOf = (err: unknown) => (err instanceof Error ? err.message : String(err));
+/** A write of what is made once: it may be there, not yet seen, and a namespace that goes wants nothing any more. */
+export async function unlessInVain(write: Promise<unknown>): Promise<void> {
+  await unlessThere(write).catch((err) => {
+    if (!isNamespaceTerminating(err)) throw err;
+  });
+}
 
 // As the server makes names: registry/rest's BeforeCreate.
 const maxBaseLength = 58;
@@ -57,19 +70,12 @@ function withoutName(err: unknown, name: string, generateName: string): unknown 
 export class PodControl {
   readonly #context: ControllerContext;
   readonly #pods: ResourceClient<Pod>;
-  readonly #recorder: EventRecorder;
-  readonly #ownerKind: Kind;
+  readonly #say: ReturnType<typeof sayingOf>;
 
   constructor(context: ControllerContext, ownerKind: Kind, component: string) {
     this.#context = context;
     this.#pods = context.resource(PodKind);
-    this.#recorder = context.recorder(component);
-    this.#ownerKind = ownerKind;
-  }
-
-  #say(owner: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void {
-    const { kind, apiVersion } = this.#ownerKind;
-    this.#recorder.event({ kind, apiVersion, object: owner }, type, reason, message);
+    this.#say = sayingOf(ownerKind, context.recorder(component));
   }
 
   /** Creates a pod. Throws what the server says. */
@@ -88,7 +94,7 @@ export class PodControl {
 
   /** Creates a pod under a name of ours, so that one whose answer was lost is known again. */
   async #createNamed(owner: KubeObject, pod: Pod): Promise<Pod> {
-    const { generateName = '', namespace = '' } = pod.metadata;
+    const { generateName = '' } = pod.metadata;
     for (;;) {
       const name = `${generateName.slice(0, maxBaseLength)}${randomSuffix(this.#context.random)}`;
       try {
@@ -99,7 +105,7 @@ export class PodControl {
           } catch (err) {
             if (!isAgain || err instanceof TransportError) throw err;
             // Whatever it is refused for now, the call whose answer was lost may have made it; it may even be gone again.
-            const found = (await this.#find(namespace, name)) ?? (isAlreadyExists(err) ? named : undefined);
+            const found = (await this.#find(named.metadata)) ?? (isAlreadyExists(err) ? named : undefined);
             if (found && controllerOf(found)?.uid === owner.metadata.uid) return found;
             throw err;
           }
@@ -112,11 +118,10 @@ export class PodControl {
   }
 
   /** Undefined when there is none. An answer that does not say is none. */
-  async #find(namespace: string, name: string): Promise<Pod | undefined> {
+  async #find(target: ObjectName): Promise<Pod | undefined> {
     try {
-      return await this.#pods.get({ namespace, name });
+      return await unlessGone(this.#pods.get(target));
     } catch (err) {
-      if (isNotFound(err)) return undefined;
       const saysNothing = err instanceof StatusError && (err.code >= 500 || err.code === 429);
       throw saysNothing ? new TransportError(err.message) : err;
     }
@@ -124,10 +129,10 @@ export class PodControl {
 
   /** Deletes a pod. False when it was gone already, which is as good. */
   async delete(owner: KubeObject, pod: Pod): Promise<boolean> {
-    const { namespace = '', name = '', uid } = pod.metadata;
+    const { name, uid } = pod.metadata;
     try {
       await untilAnswered(this.#context, (isAgain) =>
-        this.#pods.delete({ namespace, name }, uid ? { uid } : {}).catch((err) => {
+        this.#pods.delete(pod.metadata, uid ? { uid } : {}).catch((err) => {
           if (!isAgain || !isNotFound(err)) throw err; // gone by the call whose answer was lost: to be awaited
         }),
       );

@@ -9,13 +9,11 @@ import type { ControllerContext } from '../../client/controller.ts';
 import { type EventRecorder, targetOf } from '../../client/events.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import type { Lister } from '../../client/store.ts';
-import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
+import { isAlreadyExists, isNotFound, messageOf, unlessThere } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { type KubeObject, keyOf } from '../../machinery/metadata.ts';
 import { isNamespaceTerminating } from '../pods/pod-control.ts';
 import { claimOwners, claimsOf, identityLabels, isStaleClaim, ordinalOf, podName } from './identity.ts';
-
-const messageOf = (err: unknown) => (err instanceof Error ? err.message : String(err));
 
 export class StatefulPods {
   readonly #pods: ResourceClient<Pod>;
@@ -57,25 +55,20 @@ export class StatefulPods {
       if (present?.metadata.deletionTimestamp) going ??= claim.metadata.name ?? '';
     }
     await this.ensureClaims(set, pod);
-    try {
-      await this.#tell(set, 'Create', [`Pod ${pod.metadata.name}`, 'successful'], () => {
-        // The pod would hold up its end, and its data are gone with it.
-        if (going !== undefined) throw new Error(`pvc ${going} is being deleted`);
-        return this.#pods.create(pod);
-      });
-      return true;
-    } catch (err) {
-      if (isAlreadyExists(err)) return false;
-      throw err;
-    }
+    const creation = this.#tell(set, 'Create', [`Pod ${pod.metadata.name}`, 'successful'], () => {
+      // The pod would hold up its end, and its data are gone with it.
+      if (going !== undefined) throw new Error(`pvc ${going} is being deleted`);
+      return this.#pods.create(pod);
+    });
+    return (await unlessThere(creation)) !== undefined;
   }
 
   /** Deletes a pod. False when it was gone already, which is as good. */
   async delete(set: KubeObject, pod: Pod): Promise<boolean> {
-    const { namespace = '', name = '', uid } = pod.metadata;
+    const { name, uid } = pod.metadata;
     try {
       await this.#tell(set, 'Delete', [`Pod ${name}`, 'successful'], () =>
-        this.#pods.delete({ namespace, name }, uid ? { uid } : {}),
+        this.#pods.delete(pod.metadata, uid ? { uid } : {}),
       );
       return true;
     } catch (err) {
@@ -86,10 +79,10 @@ export class StatefulPods {
 
   /** Gives back the labels of its number to a pod. */
   async relabel(set: StatefulSet, pod: Pod): Promise<void> {
-    const { namespace = '', name = '', uid } = pod.metadata;
+    const { name, uid } = pod.metadata;
     const patch = { metadata: { uid, labels: identityLabels(set, ordinalOf(set, pod)!) } };
     await this.#tell(set, 'Update', [`Pod ${name}`, 'successful'], () =>
-      this.#pods.patch({ namespace, name }, patch, { type: 'strategic' }),
+      this.#pods.patch(pod.metadata, patch, { type: 'strategic' }),
     );
   }
 
@@ -104,11 +97,8 @@ export class StatefulPods {
         metadata: { ...claim.metadata, ...(ownerReferences.length > 0 && { ownerReferences }) },
       };
       const words: [string, string] = [`Claim ${claim.metadata.name} for Pod ${pod.metadata.name}`, 'success'];
-      try {
-        await this.#tell(set, 'Create', words, () => this.#claims.create(owned));
-      } catch (err) {
-        if (!isAlreadyExists(err)) throw err; // a claim of this name is used, whoever made it
-      }
+      // A claim of this name is used, whoever made it.
+      await unlessThere(this.#tell(set, 'Create', words, () => this.#claims.create(owned)));
     }
   }
 

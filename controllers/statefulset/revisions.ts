@@ -5,7 +5,7 @@ import type { StatefulSet } from '../../api/apps/statefulset/schema.ts';
 import { StatefulSetKind } from '../../api/apps/statefulset.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
-import { isAlreadyExists } from '../../machinery/errors.ts';
+import { unlessThere } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { revisionData, revisionOf } from '../pods/template-revision.ts';
 import { hashRevision } from '../template-hash.ts';
@@ -54,15 +54,10 @@ export async function syncHistory(
 async function createRevision(set: StatefulSet, number: number, client: ResourceClient<ControllerRevision>) {
   for (let collisionCount = set.status?.collisionCount ?? 0; ; collisionCount++) {
     const wanted = buildRevision(set, number, collisionCount);
-    try {
-      return { update: await client.create(wanted), collisionCount };
-    } catch (err) {
-      if (!isAlreadyExists(err)) throw err;
-    }
-    const { namespace = '' } = wanted.metadata;
-    const present = await client.get({ namespace, name: nameOf(wanted) });
+    const made = await unlessThere(client.create(wanted));
     // Made a moment ago, and not seen yet; else another template has the same hash.
-    if (jsonEqual(present.data, wanted.data)) return { update: present, collisionCount };
+    const update = made ?? (await client.get(wanted.metadata));
+    if (made || jsonEqual(update.data, wanted.data)) return { update, collisionCount };
   }
 }
 

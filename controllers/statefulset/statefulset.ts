@@ -40,21 +40,11 @@ function createDeps(context: ControllerContext, enqueue: (key: string, afterMs?:
 type Deps = ReturnType<typeof createDeps>;
 
 async function claimChildren(set: StatefulSet, deps: Deps): Promise<{ pods: Pod[]; revisions: ControllerRevision[] }> {
-  const { namespace = '', name: setName = '' } = set.metadata;
-  const own = {
-    ownerKind: StatefulSetKind,
-    owner: set,
-    selector: set.spec.selector,
-    readOwner: () => deps.setClient.get({ namespace, name: setName }),
-  };
+  const own = { ownerKind: StatefulSetKind, owner: set, selector: set.spec.selector, owners: deps.setClient };
   // A pod that is called otherwise has no number, whatever its labels.
   const candidates = deps.owned.candidates(set).filter((pod) => ordinalOf(set, pod) !== undefined);
   const pods = await claim({ ...own, candidates, children: deps.podClient });
-  const revisions = await claim({
-    ...own,
-    candidates: deps.revisionsFor(set),
-    children: deps.revisionClient,
-  });
+  const revisions = await claim({ ...own, candidates: deps.revisionsFor(set), children: deps.revisionClient });
   return { pods, revisions };
 }
 

@@ -62,7 +62,6 @@ function isOf({ spec }: VolumeSnapshotContent, { metadata }: VolumeSnapshot, isM
   return isNamed && (uid === metadata.uid || (!isMade && !uid));
 }
 
-const nameOf = ({ metadata: { namespace = '', name = '' } }: VolumeSnapshot) => ({ namespace, name });
 const bySource = 'source claim';
 const claimKeyOf = ({ metadata, spec: { source } }: VolumeSnapshot) =>
   `${metadata.namespace}/${source.persistentVolumeClaimName}`;
@@ -138,7 +137,7 @@ async function tell(snapshot: VolumeSnapshot, { name: reason, message }: Trouble
   const error = { time: timestamp(deps.nowMs()), message };
   // Of a class it says nothing of whether the snapshot can be used.
   const status = { error, ...(reason.endsWith('SnapshotClassFailed') ? {} : { readyToUse: false }) };
-  await deps.snapshots.patch(nameOf(snapshot), { status }, { type: 'merge', subresource: 'status' });
+  await deps.snapshots.patch(snapshot.metadata, { status }, { type: 'merge', subresource: 'status' });
   deps.say(snapshot, 'Warning', reason, message);
 }
 
@@ -242,7 +241,7 @@ async function bind(
   content: VolumeSnapshotContent,
   { contents }: Deps,
 ): Promise<VolumeSnapshotContent> {
-  const { name = '', finalizers = [], deletionTimestamp, resourceVersion } = content.metadata;
+  const { finalizers = [], deletionTimestamp, resourceVersion } = content.metadata;
   const { volumeSnapshotRef, volumeSnapshotClassName } = content.spec;
   const wanted = volumeSnapshotClassName ?? spec.volumeSnapshotClassName;
   const isHeld = finalizers.includes(contentFinalizer) || deletionTimestamp !== undefined;
@@ -251,7 +250,7 @@ async function bind(
     metadata: { resourceVersion, ...(isHeld ? {} : { finalizers: [...finalizers, contentFinalizer] }) },
     spec: { volumeSnapshotRef: { uid: metadata.uid }, ...(wanted ? { volumeSnapshotClassName: wanted } : {}) },
   };
-  return contents.patch({ name }, patch, { type: 'merge' });
+  return contents.patch(content.metadata, patch, { type: 'merge' });
 }
 
 async function createContent(
@@ -358,7 +357,7 @@ async function letGo(snapshot: VolumeSnapshot, deps: Deps): Promise<undefined> {
   if (isToGo && !content.metadata.deletionTimestamp)
     await unlessGone(deps.contents.delete({ name }, { uid: content.metadata.uid ?? '' }));
   if (claimName !== undefined) {
-    const claim = await unlessGone(deps.claims.get({ ...nameOf(snapshot), name: claimName }));
+    const claim = await unlessGone(deps.claims.get({ ...metadata, name: claimName }));
     await releaseClaim(snapshot, claim, deps);
   }
   const gone = isToGo ? [snapshotFinalizers.source as string] : own;

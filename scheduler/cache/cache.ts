@@ -117,9 +117,7 @@ export class SchedulerCache implements Snapshot {
   /** Room is made for the pod on a node, and on no other one. */
   nominate(info: PodInfo, node: string): void {
     this.withdraw(info.uid);
-    const there = this.#nominated.get(node) ?? new Map<string, PodInfo>();
-    there.set(info.uid, info);
-    this.#nominated.set(node, there);
+    this.#nominated.getOrInsertComputed(node, () => new Map()).set(info.uid, info);
     this.#nominations.set(info.uid, node);
   }
 
@@ -129,9 +127,7 @@ export class SchedulerCache implements Snapshot {
 
   setBudget(budget: PodDisruptionBudget): void {
     const { namespace = '', name = '' } = budget.metadata;
-    const budgets = this.#budgets.get(namespace) ?? new Map<string, PodDisruptionBudget>();
-    budgets.set(name, budget);
-    this.#budgets.set(namespace, budgets);
+    this.#budgets.getOrInsertComputed(namespace, () => new Map()).set(name, budget);
   }
 
   removeBudget({ metadata: { namespace = '', name = '' } }: PodDisruptionBudget): void {
@@ -139,12 +135,7 @@ export class SchedulerCache implements Snapshot {
   }
 
   node(name: string): NodeInfo {
-    let info = this.#nodes.get(name);
-    if (!info) {
-      info = new NodeInfo(name);
-      this.#nodes.set(name, info);
-    }
-    return info;
+    return this.#nodes.getOrInsertComputed(name, () => new NodeInfo(name));
   }
 
   setNode(node: Node): NodeInfo {
@@ -211,14 +202,6 @@ export class SchedulerCache implements Snapshot {
 
   claimUsers = (key: string): number => this.#claimUsers.get(key) ?? 0;
 
-  #countClaims({ claims }: PodInfo, sign: 1 | -1): void {
-    for (const { key } of claims) {
-      const users = this.claimUsers(key) + sign;
-      if (users > 0) this.#claimUsers.set(key, users);
-      else this.#claimUsers.delete(key);
-    }
-  }
-
   #place(info: PodInfo, nodeName: string): void {
     const before = this.#places.get(info.uid);
     const old = before?.pods.get(info.uid);
@@ -241,7 +224,7 @@ export class SchedulerCache implements Snapshot {
 
   #count(node: NodeInfo, other: PodInfo, sign: 1 | -1): void {
     this.#counts.podChanged(node, other, sign);
-    this.#countClaims(other, sign);
+    for (const { key } of other.claims) countNames(this.#claimUsers, [key], sign);
     for (const index of [this.repelling, this.requiring, this.preferring]) index.add(node, other, sign);
   }
 }

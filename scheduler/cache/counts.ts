@@ -95,12 +95,7 @@ export class CountsCache {
 }
 
 function weightOf({ rule, weights }: Known, likes: Likes): number {
-  let weight = weights.get(likes);
-  if (weight === undefined) {
-    weight = rule.weigh(likes.one);
-    weights.set(likes, weight);
-  }
-  return weight;
+  return weights.getOrInsertComputed(likes, () => rule.weigh(likes.one));
 }
 
 function apply(known: Known, change: Change): void {

@@ -7,12 +7,10 @@ export const zoneOf = ({ labels }: NodeInfo): string =>
   `${labels['topology.kubernetes.io/region'] ?? ''}:${labels['topology.kubernetes.io/zone'] ?? ''}`;
 
 export function interleave(nodes: NodeInfo[]): NodeInfo[] {
-  const zones = new Map<string, NodeInfo[]>();
-  for (const node of nodes.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const zone = zones.get(zoneOf(node));
-    if (zone) zone.push(node);
-    else zones.set(zoneOf(node), [node]);
-  }
+  const zones = Map.groupBy(
+    nodes.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    zoneOf,
+  );
   if (zones.size <= 1) return nodes;
   const out: NodeInfo[] = [];
   const queues = [...zones.keys()].sort().map((zone) => zones.get(zone)!);

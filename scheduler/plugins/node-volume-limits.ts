@@ -23,8 +23,7 @@ function addVolumes(to: Map<string, Set<string>>, { claims }: PodInfo, view: Vol
     const csi = view.volume(claim?.spec.volumeName ?? '')?.spec.csi;
     const driver = csi?.driver ?? (claim && view.storageClass(storageClassOf(claim))?.provisioner);
     if (driver === undefined) continue;
-    const ids = to.get(driver) ?? new Set<string>();
-    to.set(driver, ids.add(csi?.volumeHandle ?? `claim ${key}`));
+    to.getOrInsertComputed(driver, () => new Set()).add(csi?.volumeHandle ?? `claim ${key}`);
   }
 }
 

@@ -91,7 +91,6 @@ export class MemoryApi {
       info: served.kind.namespaced ? info : { ...info, namespace: '' },
       ...served,
       user: user ?? loopbackUser,
-      query: info.query,
       contentType,
       userAgent: 'test/1',
       body: Buffer.from(

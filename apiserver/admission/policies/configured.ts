@@ -46,13 +46,9 @@ export function boundPolicies<P extends PolicySpec, B extends BindingSpec, C>(
   const bind = (stored: StoredObject, bindings: readonly Named<B>[], kinds: KindTable): BoundPolicy<P, B, C> => {
     const { metadata, spec } = stored.object as { metadata: { name?: string }; spec?: P };
     const own = spec ?? ({} as P);
-    let known = compiled.get(stored);
-    if (known === undefined) {
-      known = compile(own);
-      compiled.set(stored, known);
-    }
     const params = own.paramKind && kinds.ofKind(own.paramKind.apiVersion ?? '', own.paramKind.kind ?? '');
     const problem = own.paramKind && !params ? describeMissing(own.paramKind) : undefined;
+    const known = compiled.getOrInsertComputed(stored, () => compile(own));
     return { name: metadata.name ?? '', spec: own, compiled: known, bindings, params, problem };
   };
 
@@ -68,8 +64,7 @@ export function boundPolicies<P extends PolicySpec, B extends BindingSpec, C>(
     const byPolicy = new Map<string, Named<B>[]>();
     for (const { object } of bindings.list(keyPrefixOf(bindingKind))) {
       const spec = object.spec as B;
-      const others = byPolicy.get(spec.policyName ?? '') ?? [];
-      byPolicy.set(spec.policyName ?? '', [...others, { name: object.metadata.name ?? '', spec }]);
+      byPolicy.getOrInsert(spec.policyName ?? '', []).push({ name: object.metadata.name ?? '', spec });
     }
     const bound: BoundPolicy<P, B, C>[] = [];
     for (const stored of policies.list(keyPrefixOf(policyKind))) {

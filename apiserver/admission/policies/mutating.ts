@@ -68,8 +68,7 @@ async function mutate(request: AdmissionRequest, deps: AdmissionDeps): Promise<v
 }
 
 async function runAll(able: readonly Asked[], request: AdmissionRequest, deps: AdmissionDeps): Promise<Problem[]> {
-  const state = rounds.get(request) ?? new Rounds();
-  rounds.set(request, state);
+  const state = rounds.getOrInsertComputed(request, () => new Rounds());
   state.begin(request.object);
   const namespace = await namespaceOf(request, deps);
   const problems: Problem[] = [];

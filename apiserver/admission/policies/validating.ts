@@ -68,8 +68,8 @@ class Findings {
   /** Several bindings may say something of the same; what they all say is told once. */
   note(policy: string, key: string, value: string): void {
     const bounded = Buffer.from(value).subarray(0, maxNoteBytes).toString();
-    const known = this.#notes.get(`${policy}/${key}`) ?? [];
-    if (!known.includes(bounded)) this.#notes.set(`${policy}/${key}`, [...known, bounded]);
+    const known = this.#notes.getOrInsert(`${policy}/${key}`, []);
+    if (!known.includes(bounded)) known.push(bounded);
   }
 
   /** Throws the refusal, if there is one. */

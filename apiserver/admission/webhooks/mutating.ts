@@ -16,8 +16,7 @@ const rounds = new WeakMap<AdmissionRequest, Rounds>();
 async function mutate(request: AdmissionRequest, deps: AdmissionDeps): Promise<void> {
   const webhooks = configuredWebhooks('MutatingWebhookConfiguration', deps);
   if (webhooks.length === 0) return;
-  const state = rounds.get(request) ?? new Rounds();
-  rounds.set(request, state);
+  const state = rounds.getOrInsertComputed(request, () => new Rounds());
   // Plugins have completed what webhooks wrote: all that want to know of it are due.
   state.begin(request.object);
   const versions = versionsOfRequest(request, deps);

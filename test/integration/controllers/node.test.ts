@@ -58,6 +58,9 @@ describe('node controllers', () => {
       'TaintManagerEviction Marking for deletion Pod taint/p',
       'TaintManagerEviction Marking for deletion Pod taint/q',
     ]);
+    // Pods of what follows would be told to go before they have ended.
+    await cluster.patch(node, { spec: { taints: null } });
+    await cluster.until(node, (n) => taintsOf(n).length === 0);
   });
 
   test('a finished job goes when its time is over', async () => {

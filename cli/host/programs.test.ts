@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findPrograms } from './kubectl.ts';
+import { findPrograms } from './programs.ts';
 
 test('findPrograms() finds each program once, in the order of PATH, and nothing that cannot be run', () => {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-kubectl-'));
