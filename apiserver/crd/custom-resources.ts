@@ -8,8 +8,7 @@ import { isConflict, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { cloneJson, detached, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { loopbackUser } from '../authn/user.ts';
-import type { ApiContext, WriteOptions } from '../registry/context.ts';
+import { type ApiContext, writeAs } from '../registry/context.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import type { CacheWatcher } from '../storage/resource-cache.ts';
@@ -168,11 +167,6 @@ export class CustomResources {
     this.#context.store.cache.leave(served.prefix);
   }
 
-  #writeOptions(): WriteOptions {
-    const { apiVersion } = this.#kind;
-    return { user: loopbackUser, dryRun: false, fieldManager: 'kube-apiserver', apiVersion, warnings: [] };
-  }
-
   async #writeStatus(definition: CustomResourceDefinition, status: unknown): Promise<void> {
     const { name = '', uid, resourceVersion } = definition.metadata;
     const produce = (old: KubeObject) => {
@@ -182,7 +176,7 @@ export class CustomResources {
       return { ...draft, status: cloneJson(status) };
     };
     const target = { namespace: '', name, subresource: 'status', produce };
-    await updateObject(this.#context, this.#kind, target, this.#writeOptions());
+    await updateObject(this.#context, this.#kind, target, writeAs(this.#kind));
   }
 
   /** A definition that is to go: its objects go first, then the finalizer that held it. */
@@ -209,7 +203,7 @@ export class CustomResources {
       return draft;
     };
     const target = { namespace: '', name, subresource: '', produce };
-    await updateObject(this.#context, this.#kind, target, this.#writeOptions());
+    await updateObject(this.#context, this.#kind, target, writeAs(this.#kind));
   }
 
   /** Deletes the objects of a definition; returns how many are left. */
@@ -223,7 +217,7 @@ export class CustomResources {
     for (const { object } of objects) {
       const { namespace = '', name: own = '', deletionTimestamp } = object.metadata;
       if (deletionTimestamp) continue;
-      await unlessGone(deleteObject(this.#context, kind, { namespace, name: own, options: {} }, this.#writeOptions()));
+      await unlessGone(deleteObject(this.#context, kind, { namespace, name: own, options: {} }, writeAs(this.#kind)));
     }
     await store.cache.waitConsistent();
     return [...store.resource(kind).list(served.prefix)].length;

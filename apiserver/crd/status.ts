@@ -4,6 +4,7 @@ import type {
   CustomResourceDefinitionCondition,
 } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import { approvalOf, isProtectedGroup } from '../../api/apiextensions/customresourcedefinition/validation.ts';
+import { putCondition } from '../../machinery/conditions.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { AcceptedNames } from './names.ts';
 
@@ -13,16 +14,12 @@ export const isTrue = (definition: CustomResourceDefinition, type: string): bool
   definition.status?.conditions?.some((one) => one.type === type && one.status === 'True') ?? false;
 
 /** The conditions with one of them set; its time changes with its status. */
-export function withCondition(
+export const withCondition = (
   conditions: readonly CustomResourceDefinitionCondition[],
   condition: Condition,
   nowMs: number,
-): CustomResourceDefinitionCondition[] {
-  const old = conditions.find(({ type }) => type === condition.type);
-  const lastTransitionTime = old?.status === condition.status ? old.lastTransitionTime : timestamp(nowMs);
-  const next = { ...condition, ...(lastTransitionTime ? { lastTransitionTime } : {}) };
-  return old ? conditions.map((one) => (one === old ? next : one)) : [...conditions, next];
-}
+): CustomResourceDefinitionCondition[] =>
+  putCondition(conditions, { ...condition, lastTransitionTime: timestamp(nowMs) });
 
 /** The definition with what was decided about its names, and how its group is approved. Once established it stays so. Pure. */
 export function establish(

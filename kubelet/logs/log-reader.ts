@@ -80,7 +80,12 @@ export interface LogSource {
  */
 export function readLog(source: LogSource, options: LogOptions): AsyncGenerator<Buffer> {
   const files = new LogFiles(source.path);
-  if (options.follow && files.isThere) files.watch();
+  try {
+    if (options.follow && files.isThere) files.watch();
+  } catch (err) {
+    files.close();
+    throw err;
+  }
   return readFiles(files, source, options);
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import type { HTTPGetAction } from '../../api/core/pod/probe.ts';
 import { realClock } from '../../machinery/clock.ts';
 import { createHttpProber, headersOf } from './http-probe.ts';
 
@@ -13,11 +14,14 @@ const server = createServer((request, response) => {
   const location = {
     far: 'http://elsewhere.invalid/',
     near: '/200',
+    whole: `http://127.0.0.1:${port()}/200/host`,
+    part: `//127.0.0.1:${port()}/200/host`,
     loop: `/302/loop/${hop + 1}`,
     chain: hop < 9 ? `/302/chain/${hop + 1}` : '/200',
   }[rest[0] ?? ''];
   response.writeHead(Number(status), location === undefined ? {} : { location });
   if (rest[0] === 'endless') return void response.write('x'.repeat(20 << 10));
+  if (rest[0] === 'host') return void response.end(request.headers.host?.replace(`:${port()}`, ''));
   response.end(status === '200' ? 'here' : 'gone there');
 });
 const port = () => (server.address() as AddressInfo).port;
@@ -54,13 +58,26 @@ test('headers of a request', () => {
   });
 });
 
+function probe(path: string, httpHeaders: HTTPGetAction['httpHeaders'] = []) {
+  const pod = { metadata: { name: 'p' }, spec: { containers: [] }, status: {} };
+  const target = { pod, container: { name: 'app' }, containerId: 'c', podIp: '127.0.0.1' };
+  return createHttpProber(realClock)({ httpGet: { path, port: port(), httpHeaders }, timeoutSeconds: 30 }, target);
+}
+
 describe('an http probe', () => {
+  test('says another Host only to whom it was meant for', async () => {
+    for (const [path, host] of [
+      ['/200/host', 'example'],
+      ['/302/part', 'example'],
+      ['/302/whole', '127.0.0.1'],
+    ] as const) {
+      assert.equal((await probe(path, [{ name: 'Host', value: 'example' }])).output, host, path);
+    }
+  });
+
   for (const [path, outcome, output, isWarning] of cases) {
     test(`of ${path}`, async () => {
-      const probe = { httpGet: { path, port: port() }, timeoutSeconds: 30 };
-      const pod = { metadata: { name: 'p' }, spec: { containers: [] }, status: {} };
-      const target = { pod, container: { name: 'app' }, containerId: 'c', podIp: '127.0.0.1' };
-      const result = await createHttpProber(realClock)(probe, target);
+      const result = await probe(path);
       assert.equal(result.outcome, outcome);
       assert.equal(result.isWarning, isWarning);
       if (typeof output === 'string') assert.equal(result.output, output);

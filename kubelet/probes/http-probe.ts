@@ -19,6 +19,8 @@ import {
 const maxRedirects = 9;
 /** Redirects that are followed. */
 const followed = new Set([301, 302, 303, 307, 308]);
+/** A URL with a scheme, which names its host itself: a Host header is for the one that was asked first. */
+const isAbsolute = /^[a-z][a-z0-9+.-]*:/i;
 const timedOut = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)';
 
 type Headers = Record<string, string | string[]>;
@@ -74,7 +76,9 @@ async function follow(options: HttpRequestOptions, left: number): Promise<ProbeR
       // Another host is not ours to judge: arriving at a redirect was a success.
       if (next.hostname === options.url.hostname) {
         if (left === 0) return failure(`Get "${showUrl(next)}": stopped after 10 redirects`);
-        return await follow({ ...options, url: next }, left - 1);
+        const { host, ...others } = options.headers;
+        const headers = isAbsolute.test(location) ? others : options.headers;
+        return await follow({ ...options, url: next, headers }, left - 1);
       }
     }
     if (status >= 200 && status < 300) return success(body);
