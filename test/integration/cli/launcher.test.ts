@@ -53,4 +53,17 @@ writeFileSync('${dir}/dist/bin/k8ts.mjs', 'console.log("runs as", process.getuid
     launch();
     assert.deepEqual(made.map(ownerOf), [0, 0, 0, 0]);
   });
+
+  test('wants a newer Node.js for a cluster than for itself, where npm has none for the machine', () => {
+    mkdirSync(join(dir, 'bin'));
+    const old = join(dir, 'bin/node');
+    const script = `#!/bin/sh\n[ "$1" != --version ] || exec echo v20.20.2\nexec ${process.execPath} "$@"\n`;
+    writeFileSync(old, script, { mode: 0o755 });
+    const env = { ...process.env, PATH: `${dir}/bin:${process.env.PATH}` };
+    const run = (verb: string) => spawnSync(join(dir, 'k8ts'), [verb], { encoding: 'utf8', env });
+    assert.equal(run('version').stdout, 'runs as 0\n');
+    const { status, stderr } = run('up');
+    const said = `k8ts: Node.js >= 26.0 is needed, as npm brings none along here; ${old} is v20.20.2\n`;
+    assert.deepEqual([status, stderr], [1, said]);
+  });
 });
