@@ -10,9 +10,10 @@ export const valuesOf = (value: string | string[] | undefined): string[] =>
 /** The same where empty ones say nothing. */
 export const several = (value: string | string[] | undefined): string[] => valuesOf(value).filter((v) => v !== '');
 
-/** What speaks of one connection, and the client's own credentials: neither goes on through a proxy. */
+/** What speaks of one connection, and the client's own credentials: neither goes on through a proxy. As Go's ReverseProxy. */
 const hopHeaders: ReadonlySet<string> = new Set([
-  ...['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'te', 'upgrade'],
+  ...['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'te', 'trailer', 'upgrade'],
+  ...['proxy-authenticate', 'proxy-authorization'],
   ...['host', 'authorization', 'http2-settings'],
 ]);
 
@@ -22,12 +23,18 @@ type Test = (name: string) => boolean;
 /** A request's headers as they go on through a proxy, this one told of, without those that end here. */
 export function headersOnward(headers: Headers, remote: string | undefined, endsHere: Test = () => false): Headers {
   const ends = (name: string) => name.startsWith(':') || name.startsWith('impersonate-') || endsHere(name);
-  const client = [headers['x-forwarded-for'], remote].flat().filter(Boolean).join(', ');
-  return { ...headersBack(headers, ends), ...(client ? { 'x-forwarded-for': client } : {}) };
+  const kept = headersBack(headers, ends);
+  const client = [kept['x-forwarded-for'], remote].flat().filter(Boolean).join(', ');
+  return { ...kept, ...(client ? { 'x-forwarded-for': client } : {}) };
 }
 
-/** An answer's headers as they come back through a proxy. */
+/** An answer's headers as they come back through a proxy. Connection names others that are for the next one alone. */
 export function headersBack(headers: Headers, endsHere: Test = () => false): Record<string, string> {
-  const kept = Object.entries(headers).filter(([name]) => !hopHeaders.has(name) && !endsHere(name));
+  const named = new Set(
+    one(headers.connection)
+      ?.split(',')
+      .map((name) => name.trim().toLowerCase()),
+  );
+  const kept = Object.entries(headers).filter(([name]) => !hopHeaders.has(name) && !named.has(name) && !endsHere(name));
   return Object.fromEntries(kept) as Record<string, string>; // or lists of them, which Node writes as well
 }
