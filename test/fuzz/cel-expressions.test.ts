@@ -61,7 +61,8 @@ test('no expression breaks the compiler, or costs more than it may', {
     const source = draw(from);
     const before = process.cpuUsage();
     const compiled = compile(source, env);
-    if (!compiled.ok) assert.match(String(compiled.issues), /^ERROR: <input>:\d+:\d+: /, source);
+    // What is too long as a whole has no place.
+    if (!compiled.ok) assert.match(String(compiled.issues), /^ERROR: <input>:(?:\d+:\d+|-1:0): /, source);
     else {
       const result = compiled.program.evaluate(variables);
       assert.ok(result.cost <= perCallCostLimit || !result.ok, source);
