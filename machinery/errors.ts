@@ -217,27 +217,22 @@ export const notAcceptableError = (message: string) => new StatusError(406, 'Not
 
 const hasReason = (reason: StatusReason) => (err: unknown) => err instanceof StatusError && err.reason === reason;
 export const isNotFound = hasReason('NotFound');
-/** What a request gives, or undefined where its object is not there (any more). */
-export async function unlessGone<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (err) {
-    if (isNotFound(err)) return undefined;
-    throw err;
-  }
-}
-
 export const isAlreadyExists = hasReason('AlreadyExists');
 
+const unless =
+  (isWell: (err: unknown) => boolean) =>
+  async <T>(request: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await request;
+    } catch (err) {
+      if (isWell(err)) return undefined;
+      throw err;
+    }
+  };
+/** What a request gives, or undefined where its object is not there (any more). */
+export const unlessGone = unless(isNotFound);
 /** What was made; undefined where it is there already, which is as good. */
-export async function unlessThere<T>(creation: Promise<T>): Promise<T | undefined> {
-  try {
-    return await creation;
-  } catch (err) {
-    if (isAlreadyExists(err)) return undefined;
-    throw err;
-  }
-}
+export const unlessThere = unless(isAlreadyExists);
 
 /** What somebody threw, in words. */
 export const messageOf = (err: unknown) => (err instanceof Error ? err.message : String(err));

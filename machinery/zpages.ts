@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/instrumentation/zpages/ Upstream: apiserver/pkg/server/{statusz,flagz}.
 import { covers, parseAccept } from './accept.ts';
 import type { Clock } from './clock.ts';
-import { notAcceptableError, type StatusError } from './errors.ts';
+import { notAcceptableError } from './errors.ts';
 import { finish } from './steps.ts';
 import { yamlInSteps } from './yaml-writer.ts';
 
@@ -14,6 +14,12 @@ export interface PageAnswer {
   /** For the header of that name. */
   warning?: string;
 }
+
+export const jsonAnswer = (body: object, code = 200): PageAnswer => ({
+  code,
+  type: 'application/json',
+  text: JSON.stringify(body),
+});
 
 /** Answers /statusz and /flagz; undefined for other paths. `paths` are those that are served beside them. */
 export type Zpages = (path: string, accept: string | undefined, paths: readonly string[]) => PageAnswer | undefined;
@@ -114,7 +120,10 @@ export function zpagesOf({ component, build, startMs, flags }: About, clock: Pic
     if (path !== '/statusz' && path !== '/flagz') return undefined;
     const { kind, object, text } = pages[path];
     const form = formOf(accept, kind);
-    if (!form) return refusal(notAcceptableError(`only the following media types are accepted: ${types.join(', ')}`));
+    if (!form) {
+      const refusal = notAcceptableError(`only the following media types are accepted: ${types.join(', ')}`);
+      return jsonAnswer(refusal.toStatus(), refusal.code);
+    }
     if (form.type === 'text/plain') return { code: 200, type: plain, text: text(paths) };
     const whole = { kind, apiVersion: `config.k8s.io/${form.version}`, metadata: { name }, ...object(paths) };
     const isOld = form.version === 'v1alpha1';
@@ -122,8 +131,4 @@ export function zpagesOf({ component, build, startMs, flags }: About, clock: Pic
     const written = form.type === 'application/json' ? `${JSON.stringify(whole)}\n` : finish(yamlInSteps(whole));
     return { code: 200, type: form.type, text: written, ...(isOld ? { warning: old } : {}) };
   };
-}
-
-function refusal(err: StatusError): PageAnswer {
-  return { code: err.code, type: 'application/json', text: JSON.stringify(err.toStatus()) };
 }

@@ -7,7 +7,7 @@ import { type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { UserInfo } from '../authn/user.ts';
 import { type Attributes, denied } from '../authz/attributes.ts';
-import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, requestsFor } from './plugin.ts';
 
 type Status = NonNullable<ResourceClaim['status']>;
 
@@ -83,8 +83,7 @@ const verbOf = ({ isPatch }: AdmissionRequest) => (isPatch ? 'patch' : 'update')
 
 export const deviceStatusAccess: AdmissionPlugin = {
   name: 'DeviceStatusAccess',
-  handles: ({ operation, kind, subresource }) =>
-    operation === 'UPDATE' && kind.group === group && kind.plural === 'resourceclaims' && subresource === 'status',
+  handles: requestsFor(`resourceclaims.${group}`, ['UPDATE'], 'status'),
   async validate(request, deps) {
     const { kind, name, object, oldObject } = request;
     const statuses = [object!.status ?? {}, oldObject!.status ?? {}] as const;

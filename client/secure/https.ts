@@ -6,17 +6,11 @@ import { type ConfigMap, ConfigMapKind } from '../../api/core/configmap.ts';
 import { headersOf } from '../../machinery/component.ts';
 import { internalError, StatusError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
-import type { PageAnswer } from '../../machinery/zpages.ts';
+import { jsonAnswer, type PageAnswer } from '../../machinery/zpages.ts';
 import type { InformerFactory } from '../informer-factory.ts';
 
 const timeouts = { handshakeTimeout: 10_000, headersTimeout: 30_000, requestTimeout: 30_000 };
 const trust = { namespace: 'kube-system', fieldSelector: 'metadata.name=extension-apiserver-authentication' };
-
-export const jsonAnswer = (body: object, code = 200): PageAnswer => ({
-  code,
-  type: 'application/json',
-  text: JSON.stringify(body),
-});
 
 interface SecureDeps {
   tls: { cert: string; key: string };

@@ -9,13 +9,13 @@ import type { Registry } from 'prom-client';
 import type { ConfigMap } from '../../api/core/configmap.ts';
 import { answerHealth, type ComponentContext, type HealthState } from '../../machinery/component.ts';
 import { type Flags, type FlagTable, flag } from '../../machinery/flags.ts';
-import type { PageAnswer } from '../../machinery/zpages.ts';
+import { jsonAnswer, type PageAnswer } from '../../machinery/zpages.ts';
 import type { ClientConfig } from '../config.ts';
 import { InformerFactory } from '../informer-factory.ts';
 import { KubeClient } from '../rest.ts';
 import { type AuthenticateRequest, delegatedAuthenticator } from './delegated-authenticator.ts';
 import { type Authorizer, attributesOfPath, delegatedAuthorizer } from './delegated-authorizer.ts';
-import { jsonAnswer, makeSecureServer } from './https.ts';
+import { makeSecureServer } from './https.ts';
 
 /** The flags of a component that serves; `port` is where it is looked for. */
 export const secureServingFlags = (port: number) =>

@@ -4,8 +4,9 @@ import type { Server } from 'node:https';
 import type { ControllerContext } from '../../client/controller.ts';
 import type { Attributes } from '../../client/delegated-access.ts';
 import { attributesOfPath, delegatedAuthorizer } from '../../client/secure/delegated-authorizer.ts';
-import { jsonAnswer, makeSecureServer } from '../../client/secure/https.ts';
+import { makeSecureServer } from '../../client/secure/https.ts';
 import { methodNotRoutedError, unauthorizedError, unknownPathError } from '../../machinery/errors.ts';
+import { jsonAnswer } from '../../machinery/zpages.ts';
 import { readTrust, userOf } from './authentication.ts';
 import { readParts, type ServedApi } from './served-api.ts';
 

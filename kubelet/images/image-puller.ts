@@ -10,10 +10,10 @@ import { formatGoDuration } from '../../machinery/duration.ts';
 import { applyDefaultTag } from '../../machinery/image-reference.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
-import { isRpcError } from '../../proto/promise-client.ts';
 import { BackOff } from '../pods/back-off.ts';
 import { eventTarget, uidOf } from '../pods/pod-text.ts';
 import { StartError } from '../pods/start-error.ts';
+import { detailsOf } from '../probes/rpc-text.ts';
 import { type Credentials, findCredentials } from './credentials.ts';
 import type { PullRecords } from './pull-records.ts';
 
@@ -126,7 +126,7 @@ export class ImagePuller {
     } catch (err) {
       records.end(name);
       signal.throwIfAborted();
-      const message = isRpcError(err) ? err.details : (err as Error).message;
+      const message = detailsOf(err);
       tell('Warning', 'Failed', `Failed to pull image "${asked}": ${message}`);
       const atMs = clock.now();
       this.#backOff.next(key, atMs);

@@ -6,9 +6,9 @@ import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Image, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
-import { isRpcError } from '../../proto/promise-client.ts';
 import { linkLog } from '../logs/container-links.ts';
 import { podLogDir } from '../logs/pod-log-folders.ts';
+import { detailsOf } from '../probes/rpc-text.ts';
 import { buildContainerConfig, logPathOf } from '../spec/container-config.ts';
 import { buildEnvironment, ContainerConfigError } from '../spec/environment.ts';
 import { buildDevices, buildMounts } from '../spec/mounts.ts';
@@ -80,8 +80,6 @@ function kindOf({ spec }: Pod, { name }: Container) {
   if (spec.initContainers?.some((c) => c.name === name)) return 'init_container';
   return spec.ephemeralContainers?.some((c) => c.name === name) ? 'ephemeral_container' : 'container';
 }
-
-const detailsOf = (err: unknown) => (isRpcError(err) ? err.details : (err as Error).message);
 
 /** Ids of the images that the container mounts, by the volume's name; pulled if need be, as its own is. */
 async function imageVolumesOf(deps: KubeletDeps, { pod, container, signal }: StartContext) {

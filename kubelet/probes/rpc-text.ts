@@ -10,6 +10,9 @@ const goName = (code: number) =>
     .map((word) => word[0]!.toUpperCase() + word.slice(1))
     .join('');
 
+/** What went wrong, without the kind of error that it is. */
+export const detailsOf = (err: unknown): string => (isRpcError(err) ? err.details : (err as Error).message);
+
 export function describeRpcError(err: unknown): string {
-  return isRpcError(err) ? `rpc error: code = ${goName(err.code)} desc = ${err.details}` : (err as Error).message;
+  return isRpcError(err) ? `rpc error: code = ${goName(err.code)} desc = ${err.details}` : detailsOf(err);
 }

@@ -3,11 +3,11 @@
 // Upstream: doPodResizeAction in kuberuntime_manager.go, handlePodResourcesResize.
 import type { PodCondition } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { isRpcError } from '../../proto/promise-client.ts';
 import type { KubeletDeps } from '../pods/kubelet-deps.ts';
 import type { PodRuntime } from '../pods/pod-runtime.ts';
 import { eventTarget } from '../pods/pod-text.ts';
 import { readySandbox } from '../pods/runtime-state.ts';
+import { detailsOf } from '../probes/rpc-text.ts';
 import { type Allocation, allocationOf, isResized, withAllocation } from './allocation.ts';
 import type { ResizeRefusal } from './resize-admission.ts';
 import { type ContainerResize, planResize } from './resize-plan.ts';
@@ -102,7 +102,7 @@ export class PodResizer {
       await this.#apply(pod, plan);
       if (plan.length > 0) await runtime.refresh();
     } catch (err) {
-      this.#noteFailure(pod, isRpcError(err) ? err.details : (err as Error).message);
+      this.#noteFailure(pod, detailsOf(err));
       return retryMs;
     }
     if (!this.#isAligned || this.plan(pod, runtime).length > 0) return undefined;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { measureFolder } from '../../host/folder-size.ts';
 import { ifThereSync } from '../../host/if-there.ts';
 import { netDevRows } from '../../host/net-dev.ts';
+import { type PressureData, parsePressure } from '../../host/pressure.ts';
 import type {
   ContainerStats,
   CpuUsage,
@@ -34,17 +35,16 @@ function parseFlatKeyed(text: string): Map<string, bigint> {
   return out;
 }
 
+const psiData = ({ total, avg10, avg60, avg300 }: PressureData): Init<PsiData> => {
+  return { Total: String(total), Avg10: avg10, Avg60: avg60, Avg300: avg300 };
+};
+
 /** How long tasks of the group waited for it, as the kernel writes it; null where it does not count (on version 1, for one). */
 function readPressure(cgroups: Cgroups, path: string, what: 'cpu' | 'memory' | 'io'): Init<PsiStats> | null {
   const text = cgroups.facts.version === 1 ? null : cgroups.read('', path, `${what}.pressure`);
   if (text === null) return null;
-  const data = (word: string): Init<PsiData> => {
-    const line = new RegExp(`^${word} (.*)$`, 'm').exec(text)?.[1] ?? '';
-    const { total = '0', ...averages } = Object.fromEntries(line.split(' ').map((field) => field.split('=')));
-    const [avg10, avg60, avg300] = [10, 60, 300].map((seconds) => Number(averages[`avg${seconds}`] ?? 0));
-    return { Total: total, Avg10: avg10, Avg60: avg60, Avg300: avg300 };
-  };
-  return { Full: data('full'), Some: data('some') };
+  const { full, some } = parsePressure(text);
+  return { Full: psiData(full), Some: psiData(some) };
 }
 
 export function readIo(cgroups: Cgroups, path: string, timestamp: string): Init<IoUsage> | null {

@@ -1,4 +1,5 @@
 // What a control group as a whole uses: the node, or all pods together.
+import { type Pressure, parsePressure } from '../../host/pressure.ts';
 import type { CgroupTree } from '../cgroups/cgroup-tree.ts';
 
 /** What the kernel does not count is undefined. */
@@ -13,19 +14,6 @@ export interface GroupUse {
   /** What it may use at most; undefined without a limit. */
   limitBytes?: number;
   pressure: { cpu?: Pressure; memory?: Pressure; io?: Pressure };
-}
-
-/** How long tasks waited: `total` in microseconds, averages in percent. https://docs.kernel.org/accounting/psi.html */
-export interface PressureData {
-  total: number;
-  avg10: number;
-  avg60: number;
-  avg300: number;
-}
-
-export interface Pressure {
-  full: PressureData;
-  some: PressureData;
 }
 
 /** A limit so high that it means none. */
@@ -67,11 +55,5 @@ export function readGroupUse(tree: CgroupTree, path: string, atMs: number): Grou
 /** Counted on version 2 alone. */
 export function readPressure(tree: CgroupTree, path: string, what: 'cpu' | 'memory' | 'io'): Pressure | undefined {
   const text = tree.version === 1 ? undefined : tree.read('', path, `${what}.pressure`);
-  if (text === undefined) return undefined;
-  const data = (word: string): PressureData => {
-    const line = new RegExp(`^${word} (.*)$`, 'm').exec(text)?.[1] ?? '';
-    const field = (name: string) => Number(new RegExp(`\\b${name}=([\\d.]+)`).exec(line)?.[1] ?? 0);
-    return { total: field('total'), avg10: field('avg10'), avg60: field('avg60'), avg300: field('avg300') };
-  };
-  return { full: data('full'), some: data('some') };
+  return text === undefined ? undefined : parsePressure(text);
 }
