@@ -30,30 +30,35 @@ const timeoutsMs = {
   long: 14_400_000,
 };
 /**
- * How many files of a kind run at a time, and how many in one process (else one). Those that have an etcd, or a cluster,
- * of their own do not see each other, and wait more than they compute. Any other runs alone: it looks at the whole
- * machine, at what it keeps, or at the clock.
+ * How many files of a kind run at a time, and how many in one process (else one). Those that have an etcd, a cluster or a
+ * machine of their own do not see each other, and wait more than they compute; the longest come first. Any other runs
+ * alone: it looks at the whole machine, at what it keeps, or at the clock.
  */
-const widths = [
-  { of: /^(?!test\/)/, width: availableParallelism(), together: 12 },
-  { of: /^test\/fuzz\//, width: 4 },
+const cores = availableParallelism();
+const kinds = [
+  { kind: 'beside code', of: [/^(?!test\/)/], width: cores, together: 12 },
   {
-    of: /^test\/(conformance|robustness|simulation|integration\/(apiserver|controllers|operators|kubelet))\//,
-    width: 2,
+    kind: 'with a cluster of its own',
+    of: [
+      /^test\/vm\//,
+      /^test\/(simulation|fuzz|robustness)\//,
+      /^test\/integration\/cli\/(cluster-life|firewalls|full-disk|refusals|sudo|supervision)\./,
+      /^test\/e2e\/(autoscaling|clients|commands|config|examples|node-root|storage|streams)\./,
+      /^test\/(conformance|integration\/(apiserver|controllers|operators|kubelet))\//,
+    ],
+    width: cores + 1,
   },
-  { of: /^test\/integration\/cli\/(cluster-life|firewalls|full-disk|refusals|sudo|supervision)\./, width: 2 },
-  { of: /^test\/e2e\/(autoscaling|clients|commands|config|examples|node-root|storage|streams)\./, width: 2 },
-  { of: /^/, width: 1 },
+  { kind: 'alone', of: [/^/], width: 1 },
 ];
 const secondsSince = (startedMs) => Math.round((performance.now() - startedMs) / 1000);
-const fileTimeoutMs = (tier) => timeoutsMs[tier] ?? 300_000;
+const tierOf = (file) => /^test\/([^/]+)\//.exec(file)?.[1] ?? 'unit';
 const failures = [];
 const took = [];
 const phases = [];
 /** What failed, and passed when its file was run once more with nothing beside it: faults to mend, told at the end. */
 const flaky = [];
 /** These hunt for what happens seldom. What they find is found, also when it does not come again. */
-const isHunt = (tier) => ['fuzz', 'robustness', 'simulation'].includes(tier);
+const isHunt = (file) => ['fuzz', 'robustness', 'simulation'].includes(tierOf(file));
 
 // Test processes inherit both.
 process.env.K8TS_ROOT = root;
@@ -77,10 +82,9 @@ function filesOf(tier) {
   );
 }
 
-/** Runs the files of a tier with node:test, each in a process of its own. */
-async function runTier(tier) {
-  const files = filesOf(tier);
-  if (files.length === 0) return 0;
+/** Runs files with node:test, each in a process of its own, kind by kind. */
+async function runFiles(files) {
+  if (files.length === 0) return;
   const events = new PassThrough({ objectMode: true });
   const report = events.compose(spec);
   report.pipe(process.stdout, { end: false });
@@ -94,8 +98,8 @@ async function runTier(tier) {
   const work = async (queue) => {
     for (let together = queue.shift(); together !== undefined; together = queue.shift()) {
       const file = together.length === 1 ? together[0] : groupOf(together);
-      const outcome = await runFile(file, fileTimeoutMs(tier));
-      if (outcome.failures.length === 0 || isHunt(tier)) take(file, outcome);
+      const outcome = await runFile(file);
+      if (outcome.failures.length === 0 || isHunt(file)) take(file, outcome);
       else if (together.length > 1) {
         console.log(
           ['failed in one process with others, and each is run by itself:', ...linesOf(file, outcome)].join('\n'),
@@ -104,8 +108,9 @@ async function runTier(tier) {
       } else again.push({ file, first: linesOf(file, outcome) });
     }
   };
-  for (const [i, { width, together = 1 }] of widths.entries()) {
-    const own = files.filter((file) => widths.findIndex(({ of }) => of.test(file)) === i);
+  const places = Map.groupBy(files, (file) => kinds.flatMap(({ of }) => of).find((of) => of.test(file)));
+  for (const { kind, of, width, together = 1 } of kinds) {
+    const own = of.flatMap((place) => places.get(place) ?? []);
     const rest = own.filter((file) => together > 1 && !hasHooks(file));
     const queue = own.filter((file) => !rest.includes(file)).map((file) => [file]);
     while (rest.length > 0) queue.push(rest.splice(0, together));
@@ -113,17 +118,16 @@ async function runTier(tier) {
     const groups = queue.length;
     await Promise.all(Array.from({ length: width }, () => work(queue)));
     if (groups > 0)
-      phases.push(`${secondsSince(startedMs)} ${tier}: ${own.length} files, ${Math.min(width, groups)} at a time`);
+      phases.push(`${secondsSince(startedMs)} ${kind}: ${own.length} files, ${Math.min(width, groups)} at a time`);
   }
   for (const { file, first } of again) {
     console.log(['failed, and is run once more:', ...first].join('\n'));
-    const outcome = await runFile(file, fileTimeoutMs(tier));
+    const outcome = await runFile(file);
     if (outcome.failures.length === 0) flaky.push(...first);
     take(file, outcome);
   }
   events.end();
   await finished(report, { writable: false });
-  return files.length;
 }
 
 /** Whether a file has hooks of its own around all its tests: beside others they would be around theirs as well. */
@@ -146,7 +150,8 @@ function linesOf(file, { failures }) {
 }
 
 /** Runs one file. What the reporter is to tell of it comes together, whatever else runs beside it. */
-async function runFile(file, timeoutMs) {
+async function runFile(file) {
+  const timeoutMs = timeoutsMs[tierOf(file)] ?? 300_000;
   const outcome = { told: [], passed: 0, failures: [] };
   const startedMs = performance.now();
   // No file may hang: one that has lost something it waits for, or keeps something open when its tests are over, is ended.
@@ -186,13 +191,14 @@ if (!process.features.typescript) {
   console.error(`Node.js ${process.version} runs no TypeScript: npm run takes the one of this project`);
   process.exit(2);
 }
-let files = 0;
+const files = [];
 for (const tier of tierList.split(',')) {
   if (tier === 'types') check('types', 'tsc', ['--noEmit']);
   else if (tier === 'lint') check('lint', 'biome', ['check', '.']);
-  else files += await runTier(tier);
+  else files.push(...filesOf(tier));
 }
-if (filters.length > 0 && files === 0) {
+await runFiles(files);
+if (filters.length > 0 && files.length === 0) {
   console.error(`no ${tierList} tests match ${filters.join(' ')}`);
   process.exit(1);
 }
