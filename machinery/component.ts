@@ -13,7 +13,7 @@ import { type Clock, realClock } from './clock.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, flag, parseFlags } from './flags.ts';
 import { shrinkHeapAtRest } from './heap-at-rest.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
-import { resolutionMs, watchLoopStall } from './loop-stall.ts';
+import { watchLoopStall } from './loop-stall.ts';
 import { registerProcessMetrics, startSeconds } from './process-metrics.ts';
 import { type Random, realRandom } from './random.ts';
 import { type PageAnswer, type Zpages, zpagesOf } from './zpages.ts';
@@ -109,7 +109,7 @@ export async function runComponent<T extends FlagTable>(proc: HostProcess, spec:
     }
     running = await spec.start(flags, context);
     // What a start takes is no stall: nobody is served yet.
-    const delays = monitorEventLoopDelay({ resolution: resolutionMs });
+    const delays = monitorEventLoopDelay({ samplePerIteration: true } as object);
     delays.enable();
     const cpuUsage = () => proc.cpuUsage();
     watchLoopStall(metrics, realClock, { cpuUsage, delays });

@@ -1,13 +1,12 @@
 // How long the event loop of a process was kept busy in one go: while it is, nobody else is served.
 // Of a late turn only the time that the process itself spent computing counts, so that a busy
-// machine is not taken for a busy loop. While the process computes, a timer says how late turns are;
-// while it rests the timer is slow, and Node says it, which costs a third.
+// machine is not taken for a busy loop. Node measures each turn; how much was computed meanwhile is
+// asked often while the process computes, and seldom while it rests.
 import type { Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
 import { metricsIn } from './hot-metrics.ts';
 
-/** How fine the delays are measured. */
-export const resolutionMs = 50;
+const shortestLookMs = 50;
 const longestLookMs = 1600;
 /** Less computing than this share of the time is rest. */
 const restShare = 0.05;
@@ -17,12 +16,9 @@ const windowMs = 5 * 60_000;
 /** Microseconds that the process has computed. */
 export type CpuUsage = () => { user: number; system: number };
 
-/** Later than this is worth being noted. */
-const noteMs = 10;
-
 /**
- * How late turns of the loop came since the reset; `max` in nanoseconds, the resolution included. Node's
- * monitorEventLoopDelay. After a reset it takes one turn until it measures again.
+ * How long turns of the loop that ended since the reset took, without their wait for something to do; `max` in
+ * nanoseconds. Node's monitorEventLoopDelay with a sample per iteration, which no timer wakes.
  */
 export interface LoopDelays {
   readonly max: number;
@@ -37,7 +33,7 @@ export function watchLoopStall(
 ): void {
   let [previous, current] = [0, 0];
   let windowEndMs = clock.monotonicMs() + windowMs;
-  let lookMs = resolutionMs;
+  let lookMs = shortestLookMs;
   let lastMs = clock.monotonicMs();
   let lastCpuMs = cpuMs();
   let computedBefore = 0;
@@ -48,12 +44,10 @@ export function watchLoopStall(
   function look(): void {
     const [nowMs, nowCpuMs] = [clock.monotonicMs(), cpuMs()];
     const computed = nowCpuMs - lastCpuMs;
-    const delayMs = loop.delays.max / 1e6 - resolutionMs;
-    if (delayMs > noteMs) loop.delays.reset();
-    const lateMs = Math.max(delayMs, nowMs - lastMs - lookMs);
-    // A delay may be told only after the look at whose end it was.
-    const stallMs = Math.max(0, Math.min(lateMs, computed + computedBefore));
-    lookMs = computed > restShare * (nowMs - lastMs) ? resolutionMs : Math.min(2 * lookMs, longestLookMs);
+    // A turn has its end, and is told, only after the look that it began with.
+    const stallMs = Math.min(loop.delays.max / 1e6, computed + computedBefore);
+    loop.delays.reset();
+    lookMs = computed > restShare * (nowMs - lastMs) ? shortestLookMs : Math.min(2 * lookMs, longestLookMs);
     [lastMs, lastCpuMs, computedBefore] = [nowMs, nowCpuMs, computed];
     if (nowMs >= windowEndMs) {
       previous = current;
