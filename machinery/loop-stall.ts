@@ -1,7 +1,7 @@
 // How long the event loop of a process was kept busy in one go: while it is, nobody else is served.
 // Of a late turn only the time that the process itself spent computing counts, so that a busy
-// machine is not taken for a busy loop. Node measures each turn; how much was computed meanwhile is
-// asked often while the process computes, and seldom while it rests.
+// machine is not taken for a busy loop. While the process computes, a timer says how late turns are;
+// while it rests the timer is slow, and Node measures the turns, for which nobody has to be woken.
 import type { Registry } from 'prom-client';
 import type { Clock } from './clock.ts';
 import { metricsIn } from './hot-metrics.ts';
@@ -18,7 +18,8 @@ export type CpuUsage = () => { user: number; system: number };
 
 /**
  * How long turns of the loop that ended since the reset took, without their wait for something to do; `max` in
- * nanoseconds. Node's monitorEventLoopDelay with a sample per iteration, which no timer wakes.
+ * nanoseconds. Node's monitorEventLoopDelay with a sample per iteration, which no timer wakes; what its threads bring
+ * back (files, names) begins turns that it does not see.
  */
 export interface LoopDelays {
   readonly max: number;
@@ -45,7 +46,8 @@ export function watchLoopStall(
     const [nowMs, nowCpuMs] = [clock.monotonicMs(), cpuMs()];
     const computed = nowCpuMs - lastCpuMs;
     // A turn has its end, and is told, only after the look that it began with.
-    const stallMs = Math.min(loop.delays.max / 1e6, computed + computedBefore);
+    const lateMs = Math.max(loop.delays.max / 1e6, nowMs - lastMs - lookMs);
+    const stallMs = Math.min(lateMs, computed + computedBefore);
     loop.delays.reset();
     lookMs = computed > restShare * (nowMs - lastMs) ? shortestLookMs : Math.min(2 * lookMs, longestLookMs);
     [lastMs, lastCpuMs, computedBefore] = [nowMs, nowCpuMs, computed];
