@@ -12,6 +12,7 @@ import type { Logger } from '../machinery/log.ts';
 import { type KubeObject, keyOf } from '../machinery/metadata.ts';
 import type { Random } from '../machinery/random.ts';
 import type { ResourceClient, WatchEvent } from './rest.ts';
+import { shareTexts } from './shared-texts.ts';
 import { type IndexFunction, type Lister, ObjectCache } from './store.ts';
 
 /** `old` is absent for an added object, `object` for a deleted one. Must not wait. */
@@ -57,13 +58,14 @@ function isVersionLost(err: unknown): boolean {
   return err instanceof StatusError && (err.details?.causes ?? []).some((c) => c.reason === 'ResourceVersionTooLarge');
 }
 
-/** Drops what no controller reads; managedFields are often half of an object. */
+/** Drops what no controller reads (managedFields are often half of an object), and shares with others what they say too. */
 function slim<T extends KubeObject>(object: T, metadataOnly = false): T {
   // Deleted, it would make a hash table of the rest, which takes three times the memory.
   object.metadata.managedFields = undefined;
-  if (!metadataOnly) return object;
   const { apiVersion, kind, metadata } = object;
-  return { ...(apiVersion ? { apiVersion } : {}), ...(kind ? { kind } : {}), metadata } as T;
+  const kept = metadataOnly ? { ...(apiVersion ? { apiVersion } : {}), ...(kind ? { kind } : {}), metadata } : object;
+  shareTexts(kept);
+  return kept as T;
 }
 
 export class WatchingInformer<T extends KubeObject> implements Informer<T> {
