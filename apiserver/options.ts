@@ -1,6 +1,7 @@
 // The flags of `k8ts apiserver`, and what they and the files that they name say.
 import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { readConfigFile } from '../host/config-file.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
 import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { parseRange } from './admission/address-range.ts';
@@ -9,7 +10,6 @@ import { authenticationFlags } from './authn/flags.ts';
 import { readTokenSettings } from './authn/index.ts';
 import { authorizationFlags } from './authz/flags.ts';
 import { readAuthorizationSettings } from './authz/index.ts';
-import { readConfigFile } from './config-file.ts';
 import { defaultLimits } from './in-flight.ts';
 import { type EncryptionConfig, encryptionConfigForm } from './storage/encryption/config.ts';
 

@@ -12,6 +12,8 @@ export interface CommandOptions extends Pick<SpawnOptions, 'env' | 'killSignal'>
   input?: string | Readable | number;
   /** What errors call it; the program without its arguments. */
   name?: string;
+  /** A program that says more is ended, and has failed. */
+  maxBytes?: number;
 }
 
 /** What a program complains of is for a message: many files can be as many complaints. */
@@ -33,14 +35,21 @@ export class CommandError extends Error {
 /** Runs a program to its end and answers its output. Rejects with CommandError when it fails. */
 export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
-    const { input, name = command, ...rest } = options;
+    const { input, name = command, maxBytes = Number.POSITIVE_INFINITY, ...rest } = options;
     const file = typeof input === 'string' ? openInputFile(input) : undefined;
     const stdin = typeof input === 'number' ? input : input === undefined ? 'ignore' : (file ?? 'pipe');
     const child = spawn(command, args, { ...rest, stdio: [stdin, 'pipe', 'pipe'] });
     if (file !== undefined) closeSync(file); // the program has its own
     const stdout: Buffer[] = [];
     let stderr = Buffer.alloc(0);
-    child.stdout!.on('data', (chunk) => stdout.push(chunk));
+    let bytes = 0;
+    child.stdout!.on('data', (chunk: Buffer) => {
+      stdout.push(chunk);
+      bytes += chunk.length;
+      if (bytes <= maxBytes) return;
+      reject(new Error(`${name}: its output is larger than ${maxBytes} bytes`));
+      child.kill('SIGKILL');
+    });
     child.stderr!.on('data', (chunk: Buffer) => {
       if (stderr.length < maxStderrBytes) stderr = Buffer.concat([stderr, chunk]).subarray(0, maxStderrBytes);
     });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Node, NodeKind } from '../api/core/node.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { ServiceKind } from '../api/core/service.ts';
+import { ServiceAccountKind } from '../api/core/serviceaccount.ts';
 import { RuntimeClassKind } from '../api/node/runtimeclass.ts';
 import { createEventRecorder, targetOf } from '../client/events.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
@@ -24,6 +25,7 @@ import { readNodeSignals } from './eviction/node-signals.ts';
 import { PressureWatch, type PressureWatchDeps } from './eviction/pressure-watch.ts';
 import { startStorageWatch } from './eviction/storage-watch.ts';
 import type { Observations } from './eviction/thresholds.ts';
+import { type CredentialProviderSettings, openCredentialProviders } from './images/credential-providers.ts';
 import { ImageGarbageCollector } from './images/image-gc.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { PullRecords } from './images/pull-records.ts';
@@ -62,6 +64,7 @@ import { countPodStarts, registerWork, tellNode, timeCgroups, timeRelists } from
 export interface KubeletOptions extends KubeletSettings {
   identity: NodeIdentity;
   rootDir: string;
+  credentialProviders: CredentialProviderSettings;
   /** The cluster's own storage driver; a node without it makes no volumes. */
   storage: Pick<OwnStorageOptions, 'api' | 'dir'> | undefined;
 }
@@ -260,6 +263,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
   const memoryDir = join(options.rootDir, 'memory');
   await mounts.tmpfs(memoryDir, 'mode=0755');
   const objects = new WatchedObjects(client, input, (uid) => wake.object(uid));
+  const account = (namespace: string, name: string) => client.resource(ServiceAccountKind).get({ namespace, name });
   const probers = {
     exec: createExecProber(cri),
     httpGet: createHttpProber(clock),
@@ -274,6 +278,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
     images: new ImagePuller({
       ...input,
       secret: (pod, name) => objects.secret(pod, name),
+      providers: openCredentialProviders(options.credentialProviders, { ...input, account }),
     }),
     objects,
     volumes: {

@@ -108,6 +108,11 @@ const flagTable = {
   'preloaded-images-verification-allowlist': flag.list('Images that NeverVerifyAllowlistedImages is about.', {
     default: [],
   }),
+  'image-credential-provider-config': flag.string(
+    'Which programs know credentials of registries: a file, or a folder of files; empty for none.',
+    { default: '' },
+  ),
+  'image-credential-provider-bin-dir': flag.string('Folder of these programs.', { default: '' }),
   'max-container-restart-period': flag.string('How long a container that ends again and again waits at most.', {
     default: '5m0s',
   }),
@@ -161,6 +166,11 @@ function toOptions(flags: Flags<typeof flagTable>): KubeletOptions {
     eviction: evictionOf(flags),
     imageGc: imageGcOf(flags),
     pullVerification: verificationOf(flags),
+    credentialProviders: {
+      configPath: flags['image-credential-provider-config'],
+      binDir: flags['image-credential-provider-bin-dir'],
+      env: process.env,
+    },
     maxRestartPeriodMs: restartPeriodOf(flags),
     idsPerPod: flags['user-namespaces-ids-per-pod'],
     staticPodPath: flags['pod-manifest-path'],
@@ -230,9 +240,11 @@ function check(flags: Flags<typeof flagTable>): void {
   const problem = idsPerPodProblem(flags['user-namespaces-ids-per-pod']);
   if (problem) throw new Error(`--user-namespaces-ids-per-pod ${problem}`);
   accessOf(flags);
-  if ((flags['tls-cert-file'] === '') !== (flags['tls-private-key-file'] === '')) {
-    throw new Error('--tls-cert-file and --tls-private-key-file belong together');
-  }
+  for (const [one, other] of [
+    ['tls-cert-file', 'tls-private-key-file'],
+    ['image-credential-provider-config', 'image-credential-provider-bin-dir'],
+  ] as const)
+    if ((flags[one] === '') !== (flags[other] === '')) throw new Error(`--${one} and --${other} belong together`);
 }
 
 function splitPairs(given: readonly string[], sign: string): Record<string, string> {

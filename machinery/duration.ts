@@ -68,3 +68,13 @@ export function formatGoDuration(ms: number): string {
   if (minutes < 60) return minutes > 0 ? `${minutes}m${seconds}` : seconds;
   return `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`;
 }
+
+/** Milliseconds, or in Go's words why the text is no duration. */
+export function tryGoDuration(text: string): number | string {
+  try {
+    return parseGoDuration(text);
+  } catch (err) {
+    if (!(err instanceof DurationError)) throw err;
+    return err.message;
+  }
+}

@@ -1,5 +1,4 @@
 // `k8ts scheduler`: flags, and the parts put together.
-import { readFileSync } from 'node:fs';
 import { readKubeconfig } from '../client/config.ts';
 import { leaderElectionFlags, runElected } from '../client/elected.ts';
 import { InformerFactory } from '../client/informer-factory.ts';
@@ -7,9 +6,9 @@ import { KubeClient } from '../client/rest.ts';
 import { RestMetrics } from '../client/rest-metrics.ts';
 import { secureServingFlags, serveSecurely } from '../client/secure/server.ts';
 import { createSeriesRecorder } from '../client/series-events.ts';
+import { readConfigFile } from '../host/config-file.ts';
 import { type Clock, realClock } from '../machinery/clock.ts';
 import { type ComponentContext, type RunningComponent, runComponent } from '../machinery/component.ts';
-import { ConfigFileError, parseConfig } from '../machinery/config-file.ts';
 import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { clusterInformers } from './cache/informers.ts';
 import { PodGroups } from './cache/pod-groups.ts';
@@ -31,16 +30,7 @@ const flags = {
 
 /** Throws ConfigFileError. */
 function readConfig(path: string | undefined, clock: Clock) {
-  let config: SchedulerConfig = {};
-  if (path !== undefined) {
-    let text: string;
-    try {
-      text = readFileSync(path, 'utf8');
-    } catch (err) {
-      throw new ConfigFileError(`--config: ${(err as Error).message}`, { cause: err });
-    }
-    config = parseConfig(text, path, schedulerConfigForm);
-  }
+  const config: SchedulerConfig = path === undefined ? {} : readConfigFile(path, schedulerConfigForm);
   const { podInitialBackoffSeconds, podMaxBackoffSeconds } = config;
   const backoff = {
     initialSeconds: podInitialBackoffSeconds ?? defaultBackoff.initialSeconds,

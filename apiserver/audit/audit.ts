@@ -1,10 +1,10 @@
 // Auditing as the server has it: a trail for each request, or, without a policy and a log, nothing at all.
 import type { Registry } from 'prom-client';
+import { readConfigFile } from '../../host/config-file.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { metricsIn } from '../../machinery/hot-metrics.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { readYaml } from '../../machinery/yaml-reader.ts';
-import { readConfigFile } from '../config-file.ts';
 import { baseType, isYaml, parseBody } from '../endpoints/body.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import type { FrontRequest } from '../http/front.ts';

@@ -1,9 +1,10 @@
 // The authenticators, in the order in which they are asked. Upstream: Config.New in kubeapiserver's authenticator.
+
+import { readConfigFile } from '../../host/config-file.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { ConfigFileError, parseConfig } from '../../machinery/config-file.ts';
 import { FlagError } from '../../machinery/flags.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { readConfigFile } from '../config-file.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { type ReviewVersion, readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';

@@ -2,7 +2,7 @@
 // which requests. https://kubernetes.io/docs/reference/access-authn-authz/authorization/#using-configuration-file-for-authorization
 
 import type { ConfigFileForm } from '../../machinery/config-file.ts';
-import { DurationError, parseGoDuration } from '../../machinery/duration.ts';
+import { tryGoDuration } from '../../machinery/duration.ts';
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
 import { checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -85,14 +85,10 @@ function validateAuthorizer(one: AuthorizerConfig, path: string, before: readonl
 
 function validateDuration(text: string | undefined, path: string, maxMs: number): FieldError[] {
   if (!text) return [];
-  try {
-    const ms = parseGoDuration(text);
-    if (ms <= 0) return [invalid(path, text, 'must be greater than 0s')];
-    return ms > maxMs ? [invalid(path, text, `must be <= ${maxMs / 1000}s`)] : [];
-  } catch (err) {
-    if (!(err instanceof DurationError)) throw err;
-    return [invalid(path, text, err.message)];
-  }
+  const ms = tryGoDuration(text);
+  if (typeof ms === 'string') return [invalid(path, text, ms)];
+  if (ms <= 0) return [invalid(path, text, 'must be greater than 0s')];
+  return ms > maxMs ? [invalid(path, text, `must be <= ${maxMs / 1000}s`)] : [];
 }
 
 function validateWebhook(config: WebhookConfig, path: string): FieldError[] {

@@ -1,10 +1,11 @@
 // The authorizers, in the order in which they are asked.
+
+import { readConfigFile } from '../../host/config-file.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { ConfigFileError, parseConfig } from '../../machinery/config-file.ts';
 import { parseGoDuration } from '../../machinery/duration.ts';
 import { FlagError } from '../../machinery/flags.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { readConfigFile } from '../config-file.ts';
 import type { KindTable } from '../registry/kind-table.ts';
 import { readReviewAccess, readReviewVersion, readTtl, reviewWebhook } from '../review-webhook.ts';
 import type { ObjectStore } from '../storage/object-store.ts';

@@ -45,6 +45,15 @@ before(async () => {
     const pod = await api.send('POST', `${core}/pods`, { body: { metadata: { name: `p-${name}` }, spec } });
     uids.set(name, pod.metadata.uid);
   }
+  // For credential providers: an administrator may let nodes ask for an audience that no volume has.
+  const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  const verbs = ['request-serviceaccounts-token-audience'];
+  const rules = [{ verbs, apiGroups: [''], resources: ['registry'], resourceNames: ['default'] }];
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'audiences' };
+  const metadata = { name: 'audiences' };
+  await api.send('POST', `${rbac}/clusterroles`, { body: { metadata, rules } });
+  const subjects = [{ kind: 'Group', apiGroup: 'rbac.authorization.k8s.io', name: 'system:nodes' }];
+  await api.send('POST', `${rbac}/clusterrolebindings`, { body: { metadata, roleRef, subjects } });
   const inline = {
     nodeName: 'a',
     volumes: [{ name: 'v', csi: { driver: 'd.example' } }],
@@ -77,11 +86,12 @@ for (const [name, isAllowed] of secrets) {
 
 const tokens: [string, string, boolean][] = [
   ['a', 'vault', true],
+  ['a', 'registry', true],
   ['inline', 'vault', true],
   ['a', 'bank', false],
 ];
 for (const [pod, audience, isGiven] of tokens) {
-  test(`a token for ${audience} is ${isGiven ? 'given' : 'not given'} to the driver of pod ${pod}`, async () => {
+  test(`a token for ${audience} is ${isGiven ? 'given' : 'not given'} for pod ${pod}`, async () => {
     const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: `p-${pod}`, uid: uids.get(pod) };
     const request = {
       kind: api.kinds.kind('', 'ServiceAccount'),
@@ -92,7 +102,8 @@ for (const [pod, audience, isGiven] of tokens) {
       name: 'default',
       object: { metadata: {}, spec: { audiences: [audience], boundObjectRef } },
     } as unknown as AdmissionRequest;
-    const deps = { store: api.context.store, kinds: api.kinds } as unknown as AdmissionDeps;
+    const { context, kinds, authorizer } = api;
+    const deps = { store: context.store, kinds, authorizer } as unknown as AdmissionDeps;
     const answer = nodeRestriction.validate!(request, deps);
     if (isGiven) await answer;
     else await assert.rejects(answer as Promise<void>, /audience "bank" not found in pod spec volume/);

@@ -18,6 +18,8 @@ const clusterFields = [
   ...(['apiVersion', 'kind', 'metadata', 'kubernetesVersion', 'networking'] as const),
   ...(['apiServer', 'controllerManager', 'scheduler'] as const),
 ] as const;
+/** Flags of the kubelet that no KubeletConfiguration has; their paths are those of the node. */
+const kubeletFlags = ['image-credential-provider-config', 'image-credential-provider-bin-dir'];
 const componentFields = ['extraArgs', 'extraVolumes'] as const;
 const volumeFields = ['name', 'hostPath', 'mountPath', 'readOnly', 'pathType'] as const;
 
@@ -72,7 +74,12 @@ export function readInitConfiguration(document: Field, config: ClusterConfig): v
   checkHead(fields.apiVersion, fields.metadata);
   const args = fields.nodeRegistration?.fields(['kubeletExtraArgs']).kubeletExtraArgs;
   for (const { name, value, field } of args ? readArgs(args) : []) {
-    if (name !== 'node-labels') throw field.refuse(`flag --${name} of the kubelet is not supported; node-labels is`);
+    if (kubeletFlags.includes(name)) {
+      config.kubelet = { flags: { ...config.kubelet?.flags, [name]: value }, place: field.place };
+      continue;
+    }
+    if (name !== 'node-labels')
+      throw field.refuse(`flag --${name} of the kubelet is not supported; ${kubeletFlags.join(', ')}, node-labels are`);
     const pairs = value.split(',').filter((pair) => pair !== '');
     addNodeLabels(
       config,

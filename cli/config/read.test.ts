@@ -247,6 +247,15 @@ controllerManager:
     });
   }
 
+  test('flags of the kubelet that no KubeletConfiguration has', () => {
+    const flags = { 'image-credential-provider-config': '/c', 'image-credential-provider-bin-dir': '/b' };
+    const args = JSON.stringify({ ...flags, 'node-labels': 'a=b' });
+    const other = '---\nkind: KubeletConfiguration\nimageMinimumGCAge: 5m\n';
+    const config = read(`kind: InitConfiguration\nnodeRegistration:\n  kubeletExtraArgs: ${args}\n${other}`);
+    assert.deepEqual(config.kubelet?.flags, { ...flags, 'minimum-image-ttl-duration': '5m' });
+    assert.deepEqual(config.nodeLabels, { a: 'b' });
+  });
+
   test('a flag may name a volume of another document', () => {
     const config = read(`kind: ClusterConfiguration
 apiServer: {extraArgs: {token-auth-file: /t/a}}

@@ -1,4 +1,5 @@
-// Registry credentials from imagePullSecrets: the .dockerconfigjson form and its older sibling.
+// Credentials of registries by the images they are for, and those of imagePullSecrets: the .dockerconfigjson form and its
+// older sibling.
 // https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/
 
 import { createHash } from 'node:crypto';
@@ -6,7 +7,7 @@ import type { Secret } from '../../api/core/secret.ts';
 import { fullNameOf, registryOf } from '../../machinery/image-reference.ts';
 import type { AuthConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
-import type { PullSecret } from './pull-records.ts';
+import type { Access } from './pull-records.ts';
 
 interface DockerEntry {
   username?: string;
@@ -15,23 +16,33 @@ interface DockerEntry {
   identitytoken?: string;
 }
 
+export interface CredentialSource {
+  /** By the registry, or what of it, they are for. */
+  entries: Record<string, DockerEntry>;
+  /** Who may use what they open. */
+  accessOf(credentialHash: string): Access;
+}
+
 export interface Credentials {
   auth: Init<AuthConfig>;
-  /** Where they come from. */
-  secret: PullSecret;
+  access: Access;
+}
+
+export function fromSecret(secret: Secret): CredentialSource {
+  const { uid = '', namespace = '', name = '' } = secret.metadata;
+  const accessOf = (credentialHash: string) => ({ kubernetesSecrets: [{ uid, namespace, name, credentialHash }] });
+  return { entries: entriesOf(secret), accessOf };
 }
 
 /** The credentials for an image, the most specific first. Secrets that cannot be read are passed over. */
-export function findCredentials(image: string, secrets: readonly Secret[]): Credentials[] {
+export function findCredentials(image: string, sources: readonly CredentialSource[]): Credentials[] {
   const found: (Credentials & { length: number })[] = [];
-  for (const secret of secrets) {
-    const { uid = '', namespace = '', name = '' } = secret.metadata;
-    for (const [server, entry] of Object.entries(entriesOf(secret))) {
+  for (const { entries, accessOf } of sources) {
+    for (const [server, entry] of Object.entries(entries)) {
       if (!matchesRegistry(server, image)) continue;
       const { server_address, ...said } = toAuthConfig(server, entry);
       const credentialHash = createHash('sha256').update(JSON.stringify(said)).digest('hex');
-      const from = { uid, namespace, name, credentialHash };
-      found.push({ length: server.length, auth: { ...said, server_address }, secret: from });
+      found.push({ length: server.length, auth: { ...said, server_address }, access: accessOf(credentialHash) });
     }
   }
   return found.sort((a, b) => b.length - a.length);
@@ -49,17 +60,23 @@ function entriesOf(secret: Secret): Record<string, DockerEntry> {
   }
 }
 
-/** `registry.example.com/team` matches all images below it; Docker Hub goes by several names. */
+/** A registry as Docker writes it down; Docker Hub goes by several names. */
 function matchesRegistry(server: string, image: string): boolean {
   const wanted = server
     .replace(/^https?:\/\//, '')
     .replace(/\/$/, '')
     .replace(/\/v[12]$/, '');
+  return (
+    matchesImage(wanted, image) || (/^(index|registry-1)\.docker\.io$/.test(wanted) && matchesImage('docker.io', image))
+  );
+}
+
+/** `*.example.com:5000/team`: a star stands for a part of a host's name, a path for all that begins with it. */
+export function matchesImage(pattern: string, image: string): boolean {
+  const [host = '', ...path] = pattern.split('/');
   const registry = registryOf(image);
-  if (registry === 'docker.io') return /^(index\.|registry-1\.)?docker\.io(\/|$)/.test(wanted);
-  const [host = '', ...path] = wanted.split('/');
-  const pattern = new RegExp(`^${host.split('*').map(escapeRegExp).join('[^.]*')}$`);
-  return pattern.test(registry) && `${fullNameOf(image)}/`.startsWith([registry, ...path].join('/'));
+  const glob = new RegExp(`^${host.split('*').map(escapeRegExp).join('[^.:]*')}$`);
+  return glob.test(registry) && fullNameOf(image).startsWith([registry, ...path].join('/'));
 }
 
 const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

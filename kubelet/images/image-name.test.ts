@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Secret } from '../../api/core/secret.ts';
 import { applyDefaultTag } from '../../machinery/image-reference.ts';
 import type { Image } from '../../proto/cri.gen.ts';
-import { findCredentials } from './credentials.ts';
+import { findCredentials, fromSecret, matchesImage } from './credentials.ts';
 import { chooseImages } from './image-gc.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -42,14 +42,40 @@ test('credentials go by registry, the most specific first', () => {
     'r.example.com/team': { username: 'team', password: 't' },
     '*.wild.example': { username: 'w', password: 'w' },
   });
-  const users = (image: string) => findCredentials(image, [secret]).map((c) => c.auth.username);
+  const users = (image: string) => findCredentials(image, [fromSecret(secret)]).map((c) => c.auth.username);
   assert.deepEqual(users('nginx'), ['hub']);
   assert.deepEqual(users('r.example.com/team/app:1'), ['team', 'user']);
   assert.deepEqual(users('r.example.com/other/app:1'), ['user']);
   assert.deepEqual(users('a.wild.example/app'), ['w']);
   assert.deepEqual(users('elsewhere.example/app'), []);
-  assert.equal(findCredentials('r.example.com/x', [secret])[0]?.auth.password, 'pass:word');
-  assert.deepEqual(findCredentials('nginx', [{ metadata: {}, data: { '.dockerconfigjson': 'bm90IGpzb24=' } }]), []);
+  assert.equal(findCredentials('r.example.com/x', [fromSecret(secret)])[0]?.auth.password, 'pass:word');
+  const broken = { metadata: {}, data: { '.dockerconfigjson': 'bm90IGpzb24=' } };
+  assert.deepEqual(findCredentials('nginx', [fromSecret(broken)]), []);
+});
+
+test('a pattern is of the parts of a host’s name, its port, and a beginning of the path', () => {
+  const rows: [pattern: string, fits: string[], others: string[]][] = [
+    ['123.dkr.example.com', ['123.dkr.example.com/a:1'], ['dkr.example.com/a', '123.dkr.example.com:5000/a']],
+    [
+      '*.example.com',
+      ['a.example.com/x'],
+      ['example.com/x', 'a.b.example.com/x', 'a.example.com:1/x', 'a.example_com/x'],
+    ],
+    ['*.*.example.com', ['a.b.example.com/x'], ['a.example.com/x']],
+    ['app*.k8s.io', ['app1.k8s.io/x', 'app.k8s.io/x'], ['my-app.k8s.io/x']],
+    ['k8s.*', ['k8s.gcr/x'], ['k8s.gcr.io/x']],
+    [
+      'r.example:8080/team',
+      ['r.example:8080/team/a', 'r.example:8080/teammate/a'],
+      ['r.example/team/a', 'r.example:8080/a'],
+    ],
+    ['docker.io', ['nginx', 'team/app:2'], ['r.example/nginx']],
+    ['docker.io/library', ['nginx'], ['team/app']],
+  ];
+  for (const [pattern, fits, others] of rows) {
+    for (const image of fits) assert.equal(matchesImage(pattern, image), true, `${pattern} ${image}`);
+    for (const image of others) assert.equal(matchesImage(pattern, image), false, `${pattern} ${image}`);
+  }
 });
 
 test('the longest unused images go first, until enough is free', () => {

@@ -40,6 +40,7 @@ test('a pull tells of secrets that are missing, and how long it took', async () 
     events: { event: (_: unknown, ...words: string[]) => told.push(words.join(' ')) } as unknown as EventRecorder,
     records: folder.records,
     secret: async () => undefined,
+    providers: async () => [],
   });
   const imagePullSecrets = [{ name: 'one' }, { name: '' }, { name: 'two' }];
   const pod = { metadata: { name: 'p', uid: 'u' }, spec: { containers: [], imagePullSecrets }, status: {} };
@@ -75,6 +76,7 @@ test('an image that one pod’s secret has pulled is there for those whose secre
     events: { event: (_: unknown, ...words: string[]) => told.push(words.join(' ')) } as unknown as EventRecorder,
     records: folder.records,
     secret: async (_, name) => secret(name),
+    providers: async () => [],
   });
   const pulls = 'Normal Pulling Pulling image "r.example/app:1"';
   const pulled =
@@ -105,4 +107,50 @@ test('an image that one pod’s secret has pulled is there for those whose secre
     );
     assert.deepEqual([outcome, told.splice(0)], [reason, events], `${secrets} ${imagePullPolicy}`);
   }
+});
+
+test('programs of the node are asked after the secrets, and who has the account that opened the registry need not pull', async () => {
+  using folder = openRecords(new FakeClock());
+  const tried: (string | undefined)[] = [];
+  let isThere = false;
+  const images = {
+    ImageStatus: async () => ({ image: isThere ? { id: 'i', size: '7' } : null }),
+    PullImage: async ({ auth }: { auth?: { password: string } }) => {
+      tried.push(auth?.password);
+      if (auth?.password !== 'of account') throw new Error('pull access denied');
+      isThere = true;
+      return { image_ref: 'i' };
+    },
+  };
+  const entries = { 'r.example': { username: 'u', password: 'of account' }, elsewhere: { password: 'other' } };
+  const puller = new ImagePuller({
+    cri: { images } as unknown as CriClient,
+    clock: new FakeClock(),
+    events: { event: () => undefined } as unknown as EventRecorder,
+    records: folder.records,
+    secret: async (_, name) => ({
+      metadata: { name },
+      data: {
+        '.dockercfg': Buffer.from(
+          '{"r.example/long/path":{"password":"no"},"r.example":{"password":"of secret"}}',
+        ).toString('base64'),
+      },
+    }),
+    providers: async (pod) => {
+      const account = { uid: pod.spec.serviceAccountName!, namespace: 'ns', name: 'n' };
+      return [{ entries, accessOf: () => ({ kubernetesServiceAccounts: [account] }) }];
+    },
+  });
+  const start = (uid: string, serviceAccountName: string, imagePullSecrets: { name: string }[] = []) =>
+    puller.ensure(
+      { metadata: { name: 'p', uid }, spec: { containers: [], imagePullSecrets, serviceAccountName }, status: {} },
+      { name: 'c', image: 'r.example/app:1', imagePullPolicy: 'IfNotPresent' },
+      new AbortController().signal,
+    );
+  await start('1', 'a', [{ name: 's' }]);
+  assert.deepEqual(tried.splice(0), ['of secret', 'of account']);
+  await start('2', 'a');
+  assert.deepEqual(tried.splice(0), []);
+  await start('3', 'b');
+  assert.deepEqual(tried, ['of account']);
 });

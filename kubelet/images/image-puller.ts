@@ -14,7 +14,7 @@ import { BackOff } from '../pods/back-off.ts';
 import { eventTarget, uidOf } from '../pods/pod-text.ts';
 import { StartError } from '../pods/start-error.ts';
 import { detailsOf } from '../probes/rpc-text.ts';
-import { type Credentials, findCredentials } from './credentials.ts';
+import { type CredentialSource, type Credentials, findCredentials, fromSecret } from './credentials.ts';
 import type { PullRecords } from './pull-records.ts';
 
 export interface ImagePullerDeps {
@@ -24,6 +24,8 @@ export interface ImagePullerDeps {
   records: PullRecords;
   /** Undefined for a secret that does not exist. */
   secret(pod: Pod, name: string): Promise<Secret | undefined>;
+  /** What the programs of the node have for an image. */
+  providers(pod: Pod, image: string): Promise<CredentialSource[]>;
 }
 
 export class ImagePuller {
@@ -46,8 +48,8 @@ export class ImagePuller {
     const name = this.#parse(asked, tell);
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const present = policy === 'Always' ? undefined : await this.#find(name);
-    const secrets = async () => (await this.#credentials(pod, name)).map(({ secret }) => secret);
-    if (present && (await records.mayUse(name, present.id, secrets))) {
+    const shown = async () => (await this.#credentials(pod, name)).map(({ access }) => access);
+    if (present && (await records.mayUse(name, present.id, shown))) {
       tell('Normal', 'Pulled', `Container image "${asked}" already present on machine and can be accessed by the pod`);
       return present;
     }
@@ -115,7 +117,7 @@ export class ImagePuller {
       const { ref, used } = await this.#pullWithCredentials(pod, name, signal);
       const image = (await this.#find(ref)) ?? (await this.#find(name));
       if (!image) throw new Error(`image ${JSON.stringify(name)} is not there after its pull`);
-      records.pulled(name, image.id, used?.secret);
+      records.pulled(name, image.id, used?.access ?? { nodePodsAccessible: true });
       const tookMs = clock.monotonicMs() - startMs;
       this.#pullingMs.set(uidOf(pod), this.pullingMs(uidOf(pod)) + tookMs);
       const took = formatPull(tookMs);
@@ -159,10 +161,8 @@ export class ImagePuller {
       const text = `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`;
       this.#deps.events.event(eventTarget(pod), 'Warning', 'FailedToRetrieveImagePullSecret', text);
     }
-    return findCredentials(
-      name,
-      secrets.filter((s) => s !== undefined),
-    );
+    const sources = secrets.filter((s) => s !== undefined).map(fromSecret);
+    return [...findCredentials(name, sources), ...findCredentials(name, await this.#deps.providers(pod, name))];
   }
 }
 

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { fullNameOf } from '../../machinery/image-reference.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
-import { checkVerification, PullRecords, type PullSecret } from './pull-records.ts';
+import { type Access, checkVerification, PullRecords } from './pull-records.ts';
 
-const secret = (name: string, credentialHash: string): PullSecret => ({
-  uid: `uid-${name}`,
-  namespace: 'ns',
-  name,
-  credentialHash,
+const secret = (name: string, credentialHash: string, uid = `uid-${name}`): Access => ({
+  kubernetesSecrets: [{ uid, namespace: 'ns', name, credentialHash }],
 });
+const account = (name: string, uid = `uid-${name}`): Access => ({
+  kubernetesServiceAccounts: [{ uid, namespace: 'ns', name }],
+});
+const anybody: Access = { nodePodsAccessible: true };
 const a = secret('a', 'hash-a');
 const image = 'r.example/team/app:1';
 
@@ -27,28 +28,25 @@ function folder(policy = 'NeverVerifyPreloadedImages', allowed: string[] = []) {
   return { open, clock, files, [Symbol.dispose]: () => rmSync(dir, { recursive: true }) };
 }
 
-const mayUse = (records: PullRecords, ref: string, ...secrets: PullSecret[]) =>
-  records.mayUse(image, ref, async () => secrets);
+const mayUse = (records: PullRecords, ref: string, ...shown: Access[]) => records.mayUse(image, ref, async () => shown);
 
 describe('who may use an image that is there', () => {
-  const rows: [
-    what: string,
-    policy: string,
-    pulledWith: PullSecret | undefined | 'preloaded',
-    shown: PullSecret[],
-    may: boolean,
-  ][] = [
+  const rows: [what: string, policy: string, pulledWith: Access | 'preloaded', shown: Access[], may: boolean][] = [
     ['preloaded', 'NeverVerifyPreloadedImages', 'preloaded', [], true],
     ['preloaded', 'AlwaysVerify', 'preloaded', [a], false],
     ['preloaded', 'NeverVerifyAllowlistedImages', 'preloaded', [], false],
-    ['pulled without credentials', 'AlwaysVerify', undefined, [], true],
+    ['pulled without credentials', 'AlwaysVerify', anybody, [], true],
     ['pulled by a secret', 'NeverVerify', a, [], true],
     ['pulled by a secret', 'NeverVerifyPreloadedImages', a, [], false],
     ['the same secret', 'NeverVerifyPreloadedImages', a, [a], true],
     ['another secret', 'NeverVerifyPreloadedImages', a, [secret('b', 'hash-b')], false],
     ['another secret that says the same', 'AlwaysVerify', a, [secret('b', 'hash-a')], true],
     ['the secret with something new in it', 'AlwaysVerify', a, [secret('a', 'hash-new')], true],
-    ['a secret of that name that was made anew', 'AlwaysVerify', a, [{ ...a, uid: 'new', credentialHash: 'x' }], false],
+    ['a secret of that name that was made anew', 'AlwaysVerify', a, [secret('a', 'x', 'new')], false],
+    ['the same account', 'AlwaysVerify', account('b'), [account('b')], true],
+    ['an account of that name that was made anew', 'AlwaysVerify', account('b'), [account('b', 'new')], false],
+    ['another account, and secrets', 'AlwaysVerify', account('b'), [a, account('c')], false],
+    ['credentials of the node', 'AlwaysVerify', account('b'), [anybody], false],
   ];
   for (const [what, policy, pulledWith, shown, may] of rows)
     test(`${what}, ${policy}: ${may}`, async () => {
@@ -84,7 +82,16 @@ test('a record is by image and name; what was good is noted, and without credent
   assert.equal(await mayUse(records, 'id', changed), true, 'it was good before it changed');
   for (let i = 0; i < 200; i++) await mayUse(records, 'id', secret(`s${i}`, 'hash-a'));
   assert.equal(await mayUse(records, 'id', secret('s5', 'hash-new')), false, 'no more than a hundred are noted');
-  records.pulled(image, 'id', undefined);
+  for (const name of ['x', 'y', 'x']) records.pulled(image, 'id', account(name));
+  for (const one of [account('x'), account('y'), a]) assert.equal(await mayUse(records, 'id', one), true);
+  const { kubernetesServiceAccounts } = JSON.parse(readFileSync(dir.files('pulled')[0]!, 'utf8')).credentialMapping[
+    'r.example/team/app'
+  ];
+  assert.deepEqual(
+    kubernetesServiceAccounts,
+    ['y', 'x'].toSorted().map((name) => ({ uid: `uid-${name}`, namespace: 'ns', name })),
+  );
+  records.pulled(image, 'id', anybody);
   assert.equal(await mayUse(records, 'id'), true);
 });
 
@@ -124,7 +131,7 @@ test('half a record lets nobody in, and is written anew; records go with their i
   }
   writeFileSync(dir.files('pulled')[0]!, 'null');
   records.prune(new Set(), dir.clock.now());
-  records.pulled(image, 'id', undefined);
+  records.pulled(image, 'id', anybody);
   assert.equal(await mayUse(records, 'id'), true);
   records.prune(new Set(['id']), dir.clock.now() + 60_000);
   records.prune(new Set(), dir.clock.now() - 60_000);

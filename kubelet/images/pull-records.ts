@@ -61,9 +61,14 @@ export interface PullSecret {
   credentialHash: string;
 }
 
-interface Access {
+/** The account of a pod, for which a program of the node had credentials. */
+export type PullAccount = Omit<PullSecret, 'credentialHash'>;
+
+/** Who may use an image: those who have one of these, or all pods of the node. */
+export interface Access {
   kubernetesSecrets?: readonly PullSecret[];
-  /** Pulled without credentials. */
+  kubernetesServiceAccounts?: readonly PullAccount[];
+  /** Pulled without credentials, or with those of the node. */
   nodePodsAccessible?: boolean;
 }
 
@@ -120,30 +125,33 @@ export class PullRecords {
     }
   }
 
-  /** Pulled with a secret, or without credentials. What cannot be written down stays a pull under way. */
-  pulled(image: string, ref: string, secret: PullSecret | undefined): void {
-    if (this.#note(image, ref, secret ? { kubernetesSecrets: [secret] } : { nodePodsAccessible: true }))
-      this.end(image);
+  /** Pulled by whom. What cannot be written down stays a pull under way. */
+  pulled(image: string, ref: string, access: Access): void {
+    if (this.#note(image, ref, access)) this.end(image);
   }
 
-  /** May who has these secrets use an image that is there, without asking its registry? */
-  async mayUse(image: string, ref: string, secretsOf: () => Promise<readonly PullSecret[]>): Promise<boolean> {
+  /** May who has these use an image that is there, without asking its registry? */
+  async mayUse(image: string, ref: string, shownBy: () => Promise<readonly Access[]>): Promise<boolean> {
     const { imagePullCredentialsVerificationPolicy: policy, preloadedImagesVerificationAllowlist } = this.#settings;
     try {
       const record = this.#read(ref);
       const isOurs = record !== undefined || existsSync(this.#fileOf('pulling', image));
       if (!policies[policy]!(image, isOurs, preloadedImagesVerificationAllowlist)) return true;
       const access = record?.credentialMapping[fullNameOf(image)];
-      if (!access?.kubernetesSecrets) return access?.nodePodsAccessible === true;
-      const known = access.kubernetesSecrets;
+      if (!access || access.nodePodsAccessible) return access !== undefined;
+      const { kubernetesSecrets: known = [], kubernetesServiceAccounts: accounts = [] } = access;
+      if (known.length + accounts.length === 0) return false;
       const isFull = known.length >= maxNoted;
-      for (const secret of await secretsOf()) {
+      const shown = await shownBy();
+      for (const secret of shown.flatMap(({ kubernetesSecrets = [] }) => kubernetesSecrets)) {
         const isKnown = known.some((one) => one.credentialHash === secret.credentialHash);
         // A secret that was good is believed when it changes.
         if (!isKnown && (isFull || !known.some((one) => isSame(one, secret)))) continue;
         if (!isFull) this.#note(image, ref, { kubernetesSecrets: [secret] });
         return true;
       }
+      const own = shown.flatMap(({ kubernetesServiceAccounts = [] }) => kubernetesServiceAccounts);
+      return own.some((one) => accounts.some((other) => isSame(one, other)));
     } catch (err) {
       this.#log.warn({ err, image }, 'it is not known who may use an image');
     }
@@ -219,14 +227,23 @@ export class PullRecords {
   }
 }
 
-const isSame = (a: PullSecret, b: PullSecret) => a.uid === b.uid && a.namespace === b.namespace && a.name === b.name;
+type Shown = PullAccount & { credentialHash?: string };
+
+const isSame = (a: Shown, b: Shown) => a.uid === b.uid && a.namespace === b.namespace && a.name === b.name;
 
 /** The one or the other as it is, where nothing is new. */
 function merge(old: Access | undefined, access: Access | undefined): Access | undefined {
   if (!access || old?.nodePodsAccessible) return old;
-  const [added] = access.kubernetesSecrets ?? [];
-  if (!old || !added) return access;
-  const known = old.kubernetesSecrets ?? [];
-  if (known.some((one) => isSame(one, added) && one.credentialHash === added.credentialHash)) return old;
-  return { kubernetesSecrets: [...known.filter((one) => !isSame(one, added)), added] };
+  if (!old || access.nodePodsAccessible) return access;
+  let merged = old;
+  for (const list of ['kubernetesSecrets', 'kubernetesServiceAccounts'] as const) {
+    const known: readonly Shown[] = old[list] ?? [];
+    const added: readonly Shown[] = (access[list] ?? []).filter(
+      (one: Shown) => !known.some((other) => isSame(other, one) && other.credentialHash === one.credentialHash),
+    );
+    if (added.length === 0) continue;
+    const kept = known.filter((other) => !added.some((one) => isSame(other, one)));
+    merged = { ...merged, [list]: [...kept, ...added] };
+  }
+  return merged;
 }

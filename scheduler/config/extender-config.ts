@@ -1,7 +1,7 @@
 // Extenders of a KubeSchedulerConfiguration: servers that have a say in where pods go.
 // https://kubernetes.io/docs/reference/config-api/kube-scheduler-config.v1/#kubescheduler-config-k8s-io-v1-Extender
 import { isExtendedResource } from '../../api/core/resource-names.ts';
-import { DurationError, parseGoDuration } from '../../machinery/duration.ts';
+import { tryGoDuration } from '../../machinery/duration.ts';
 import { type FieldError, invalid } from '../../machinery/field-error.ts';
 import { checkQualifiedName } from '../../machinery/name-rules.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
@@ -58,13 +58,9 @@ function validateExtender(one: ExtenderConfig, path: string, seen: Set<string>):
     errors.push(invalid(`${path}.urlPrefix`, urlPrefix, 'must be an absolute http or https URL'));
   if (prioritizeVerb && weight <= 0)
     errors.push(invalid(`${path}.weight`, weight, 'must have a positive weight applied to it'));
-  try {
-    if (httpTimeout && parseGoDuration(httpTimeout) < 0)
-      errors.push(invalid(`${path}.httpTimeout`, httpTimeout, 'must not be negative'));
-  } catch (err) {
-    if (!(err instanceof DurationError)) throw err;
-    errors.push(invalid(`${path}.httpTimeout`, httpTimeout, err.message));
-  }
+  const ms = httpTimeout ? tryGoDuration(httpTimeout) : 0;
+  if (typeof ms === 'string') errors.push(invalid(`${path}.httpTimeout`, httpTimeout, ms));
+  else if (ms < 0) errors.push(invalid(`${path}.httpTimeout`, httpTimeout, 'must not be negative'));
   for (const [i, { name: resource = '' }] of managedResources.entries()) {
     const at = `${path}.managedResources[${i}].name`;
     const complaints = checkQualifiedName(resource);

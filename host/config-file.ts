@@ -1,4 +1,4 @@
-// Reads the files that configure the server.
+// Reads the files that configure a component.
 import { readFileSync } from 'node:fs';
 import { ConfigFileError, type ConfigFileForm, parseConfig } from '../machinery/config-file.ts';
 
