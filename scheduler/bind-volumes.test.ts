@@ -44,6 +44,9 @@ async function startScheduler() {
   const storage = new FedStorage();
   const writes: string[] = [];
   const events: string[] = [];
+  const nominations: string[] = [];
+  /** What answers to changes of a status wait for. */
+  const reply: { patch?: Promise<void> } = {};
   const fault: { next?: Error } = {};
   let version = 100;
   const note = (text: string) => {
@@ -84,7 +87,10 @@ async function startScheduler() {
       {
         createSubresource: async ({ name }: { name: string }, _: string, { target }: any) =>
           note(`pod ${name} on ${target.name}`),
-        patch: async () => undefined,
+        patch: async ({ name }: { name: string }, { status: { nominatedNodeName } }: any) => {
+          if (nominatedNodeName !== undefined) nominations.push(`${name} ${nominatedNodeName}`);
+          await reply.patch;
+        },
       },
     ],
   ]);
@@ -121,7 +127,7 @@ async function startScheduler() {
     await clock.advance(ms);
     await settle();
   };
-  return { scheduler, pods, nodes, storage, writes, events, fault, put, finish, advance };
+  return { scheduler, pods, nodes, storage, writes, events, nominations, reply, fault, put, finish, advance };
 }
 
 test('a volume of one node is bound first, and then the pod to that node', async () => {
@@ -254,4 +260,49 @@ test('a pod whose claim is bound by others waits for that', async () => {
   await finish('c', 'v');
   await advance(2_000);
   assert.match(writes[0]!, /^pod p on /);
+});
+
+test('where a pod goes is told while its volume is made, and taken back when that fails', async () => {
+  const { pods, storage, writes, nominations, put, finish, advance } = await startScheduler();
+  storage.classes.put(storageClass('fast', delayed));
+  put.claim(claim('c', fast, { annotations: { [selectedNode]: 'n' } }));
+  pods.put(pod('p').claims('c').asks({ cpu: '2' }).build());
+  pods.put(pod('plain').build());
+  await settle();
+  assert.deepEqual([nominations, writes.length], [['p n'], 1], 'what is bound at once is told by its binding alone');
+  // The place is taken once, not a second time by what the API shows.
+  const nominated = pod('p').claims('c').asks({ cpu: '2' }).build();
+  pods.put({ ...nominated, status: { nominatedNodeName: 'n' } });
+  pods.put(pod('q').asks({ cpu: '2' }).selects({ 'kubernetes.io/hostname': 'n' }).build());
+  await settle();
+  assert.equal(writes.at(-1), 'pod q on n');
+  await advance(600_000);
+  pods.put(nominated);
+  await settle();
+  assert.deepEqual(nominations, ['p n', 'p null'], 'its own change does not end its back-off');
+  await advance(1_000);
+  assert.deepEqual(nominations, ['p n', 'p null', 'p n']);
+  put.volume(volume('made', onNode('n')));
+  await finish('c', 'made');
+  assert.equal(writes.at(-1), 'pod p on n');
+});
+
+test('a pod is not bound, nor a failure told, before it is told where it goes', async () => {
+  for (const fails of [false, true]) {
+    const { pods, storage, writes, nominations, reply, fault, put, finish } = await startScheduler();
+    storage.classes.put(noProvisioner);
+    put.claim(claim('c', fast));
+    put.volume(volume('v', { ...fast, ...onNode('n') }));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    reply.patch = promise;
+    if (fails) fault.next = internalError('no');
+    pods.put(pod('p').claims('c').build());
+    await settle();
+    await finish('c', 'v');
+    assert.deepEqual([writes, nominations], [['volume v for c'], ['p n']]);
+    resolve();
+    await settle();
+    assert.deepEqual(nominations, fails ? ['p n', 'p null'] : ['p n']);
+    assert.equal(writes.at(-1), fails ? 'volume v for c' : 'pod p on n');
+  }
 });

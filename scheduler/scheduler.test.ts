@@ -302,6 +302,21 @@ describe('a pod that takes the place of another one', () => {
   });
 });
 
+test('a pod goes where somebody else has nominated it, if it fits, and others leave it the place', async () => {
+  const { pods, nodes, bindings, add } = await startScheduler();
+  const wants = (name: string) => pod(name).asks({ cpu: '2' });
+  const nominate = ({ ...one }: Pod, nominatedNodeName: string) => pods.put({ ...one, status: { nominatedNodeName } });
+  nodes.put(node('roomy').has({ cpu: '8' }).build());
+  nominate(wants('early').gate('g').build(), 'new');
+  nodes.put(node('new').has({ cpu: '2' }).build());
+  await add(wants('equal').selects({ 'kubernetes.io/hostname': 'new' }));
+  assert.equal(bindings.length, 0);
+  nominate(wants('early').build(), 'new');
+  nominate(wants('astray').build(), 'nowhere');
+  await settle();
+  assert.deepEqual(bindings.map((b) => `${b.name} ${b.node}`).sort(), ['astray roomy', 'early new']);
+});
+
 test('bindings are written some at a time', async () => {
   const { nodes, bindings, add } = await startScheduler();
   nodes.put(node('a').has({ cpu: '1000', pods: '1000' }).build());

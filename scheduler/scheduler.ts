@@ -168,14 +168,17 @@ export class Scheduler {
     }
     const { nominatedNodeName } = pod.status ?? {};
     const nominationChanged = nominatedNodeName !== old?.status?.nominatedNodeName;
-    if (nominationChanged && nominatedNodeName) this.#cache.nominate(podInfoOf(pod), nominatedNodeName);
-    else if (nominationChanged) this.#cache.withdraw(pod.metadata.uid ?? '');
+    const isAssumed = this.#cache.isAssumed(pod.metadata.uid ?? '');
+    if (nominationChanged && nominatedNodeName) {
+      // What is on its way has its place already.
+      if (!isAssumed) this.#cache.nominate(podInfoOf(pod), nominatedNodeName);
+    } else if (nominationChanged) this.#cache.withdraw(pod.metadata.uid ?? '');
     // The status that this scheduler writes itself is no reason to look again, unless it has taken a place away.
     const hasLost = nominationChanged && !nominatedNodeName;
     const changed =
       !old || hasLost || !jsonEqual(pod.spec, old.spec) || !jsonEqual(pod.metadata.labels, old.metadata.labels);
     // After its binding is written the watch may still show it from before.
-    const isBound = this.#cache.isAssumed(pod.metadata.uid ?? '') && !this.#queue.isInCycle(keyOf(pod));
+    const isBound = isAssumed && !this.#queue.isInCycle(keyOf(pod));
     if (changed && !isBound) this.#queue.set(pod);
   }
 
@@ -258,6 +261,7 @@ export class Scheduler {
   #cycleFailed(queued: QueuedPod, err: unknown): void {
     this.#countAttempt(queued, 'error');
     this.#deps.log.error({ err, pod: queued.key }, 'scheduling cycle failed');
+    this.#cache.withdraw(queued.info.uid);
     this.#reportFailure(queued.info.pod, 'SchedulerError', (err as Error).message);
     this.#queue.retry(queued);
   }
@@ -321,11 +325,14 @@ export class Scheduler {
       if (!preparation) continue;
       this.#queue.found(queued);
       const end = meter.start('PreBind');
-      const failed = (err: Error) => {
+      // Who looks on, as an autoscaler does, is told where the pod goes while that takes its time.
+      const told = this.#writeStatus(info.pod, { nominatedNodeName: node.name });
+      const failed = async (err: Error) => {
         end('Error');
+        await told;
         this.#bindingFailed(queued, found, err, `running PreBind plugin "${plugin.name}": ${err.message}`);
       };
-      void preparation.then(() => {
+      void Promise.all([preparation, told]).then(() => {
         end();
         return bind();
       }, failed);
@@ -391,7 +398,7 @@ export class Scheduler {
     pod: Pod,
     reason: 'Unschedulable' | 'SchedulerError',
     message: string,
-    change: { nominatedNodeName?: string | null } = {},
+    change: { nominatedNodeName?: string | null } = reason === 'SchedulerError' ? { nominatedNodeName: null } : {},
   ): void {
     const { pods, clock } = this.#deps;
     const { recorder } = this.#profileOf(pod);
@@ -418,10 +425,10 @@ export class Scheduler {
     this.#writeStatus(pod, { ...change, conditions: [condition] });
   }
 
-  #writeStatus(pod: Pod, status: object): void {
+  #writeStatus(pod: Pod, status: object): Promise<unknown> {
     const { client, log } = this.#deps;
     const { name = '', namespace = '', uid } = pod.metadata;
-    client
+    return client
       .resource(PodKind)
       .patch({ name, namespace }, { metadata: { uid }, status }, { type: 'strategic', subresource: 'status' })
       .catch((err) => {

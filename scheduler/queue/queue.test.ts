@@ -130,6 +130,18 @@ test('failures that have nothing to do with fitting are waited out, longer each 
   assert.deepEqual(waitedMs, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000, 10_000]);
 });
 
+test('a pod that changes while it backs off goes on to back off', async () => {
+  const clock = new FakeClock();
+  const queue = newQueue(clock);
+  queue.set(pod('p').build());
+  queue.retry(queue.pop()!);
+  queue.set(pod('p').asks({ cpu: '1' }).build());
+  assert.equal(queue.pop(), undefined);
+  await clock.advance(1_000);
+  assert.equal(queue.pop()?.info.requests.cpuMillis, 1_000);
+  queue.close();
+});
+
 test('the end of the cycle of a deleted pod does not touch its namesake', () => {
   for (const end of ['done', 'retry', 'reject'] as const) {
     const queue = newQueue();
@@ -167,13 +179,17 @@ test('metrics are told which queue a pod comes into, and why', async () => {
     'backoff NodeAdd',
     'active BackoffComplete',
   ]);
-  queue.retry(queue.pop()!);
+  queue.reject(queue.pop()!, [nodeResourcesFit]);
   queue.set(pod('p').asks({ cpu: '1' }).build());
+  queue.retry(queue.pop()!);
+  await clock.advance(1_000);
   queue.reject(queue.pop()!, [nodeResourcesFit]);
   await clock.advance(6 * 60_000);
   assert.deepEqual(said(), [
-    'backoff ScheduleAttemptFailure',
+    'unschedulable ScheduleAttemptFailure',
     'active UnschedulablePodUpdate',
+    'backoff ScheduleAttemptFailure',
+    'active BackoffComplete',
     'unschedulable ScheduleAttemptFailure',
     'active UnschedulableTimeout',
   ]);

@@ -99,6 +99,11 @@ export class SchedulingQueue {
   /** A pod without a node has appeared or changed. */
   set(pod: Pod): void {
     const key = keyOf(pod);
+    const waiting = this.#backoff.get(key);
+    if (waiting) {
+      waiting.pod.info = podInfoOf(pod);
+      return;
+    }
     const held = this.#gatesOf(pod).some((g) => g.preEnqueue!(pod).code !== 'Success');
     const wasHeld = this.#gated.has(key);
     const known = this.#take(key);
