@@ -3,13 +3,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
 import type { Registry } from 'prom-client';
-import type { Clock, Timer } from '../machinery/clock.ts';
+import { followFile } from '../host/follow-file.ts';
+import type { Clock } from '../machinery/clock.ts';
 import { ConfigFileError } from '../machinery/config-file.ts';
 import { metricsIn } from '../machinery/hot-metrics.ts';
 import type { Logger } from '../machinery/log.ts';
-import { watchFolder } from '../machinery/watch-folder.ts';
 import { identityName } from './bootstrap/identity-lease.ts';
 
 export interface ReloadedFile {
@@ -27,11 +26,6 @@ export interface ReloadDeps {
   log: Logger;
   metrics: Registry;
 }
-
-/** Writing a file is several events. */
-const settleMs = 100;
-/** What happens behind a symbolic link is told by nobody. */
-const pollMs = 60_000;
 
 const hashOf = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
@@ -90,29 +84,5 @@ export function followConfigFile({ what, path, use }: ReloadedFile, { clock, log
   const check = () => {
     last = last.then(checkNow);
   };
-  let soon: Timer | undefined;
-  const changed = () => {
-    soon ??= clock.after(settleMs, () => {
-      soon = undefined;
-      check();
-    });
-  };
-  const poll = clock.every(pollMs, check);
-  const watcher = watched(dirname(path), changed, log);
-  return () => {
-    watcher?.close();
-    poll.cancel();
-    soon?.cancel();
-  };
-}
-
-/** Without inotify a change is seen a minute later. */
-function watched(dir: string, changed: () => void, log: Logger) {
-  const failed = (err: unknown) => log.warn({ err, dir }, 'changes of configuration files are looked for each minute');
-  try {
-    return watchFolder(dir, changed, { persistent: false }).on('error', failed);
-  } catch (err) {
-    failed(err);
-    return undefined;
-  }
+  return followFile(path, check, { clock, log });
 }

@@ -17,6 +17,7 @@ import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
 import type { Pair } from './certificates/certificate-files.ts';
+import { followAuthorities } from './certificates/client-authorities.ts';
 import { firstServerPair, managerOf, obtainAccess, rotateClient } from './certificates/node-certificates.ts';
 import { openCgroupTree } from './cgroups/cgroup-tree.ts';
 import { PodCgroups } from './cgroups/pod-cgroups.ts';
@@ -204,11 +205,13 @@ async function openServer(
       })
     : undefined;
   if (manager) registerCertificate(context.metrics, 'server', { clock, manager });
+  const trust = (authorities: Buffer) => server.trust(authorities);
+  const clientCa = followAuthorities(options.access.clientCaFile, trust, context);
   const server = await startServer({
     ...base,
     access: createAccess(options.access, { client, clock, log, nodeName }),
     port: options.identity.port,
-    tls: { pair: manager ? manager.current : initial, clientCa: await readFile(options.access.clientCaFile) },
+    tls: { pair: manager ? manager.current : initial, clientCa },
     nodeName,
     metrics: context.metrics,
     zpages: context.zpages,

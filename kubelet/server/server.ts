@@ -83,9 +83,9 @@ const maxStrangers = 256;
 
 export async function startServer(given: ServerDeps) {
   const deps: Serving = { ...given, startMs: given.clock.now(), rates: new CpuRates() };
-  const { pair, clientCa: ca } = deps.tls;
-  const contextOf = (one: ServerPair | undefined) => ({ ca, ...(one ? { cert: one.cert, key: one.key } : {}) });
-  const server = createServer({ ...contextOf(pair), requestCert: true, rejectUnauthorized: false, ...httpLimits });
+  let { pair, clientCa: ca } = deps.tls;
+  const secure = () => ({ ca, ...(pair ? { cert: pair.cert, key: pair.key } : {}) });
+  const server = createServer({ ...secure(), requestCert: true, rejectUnauthorized: false, ...httpLimits });
   server.keepAliveTimeout = idleTimeoutMs;
   const sockets = new Set<Duplex>();
   const strangers = new Set<Duplex>();
@@ -115,7 +115,16 @@ export async function startServer(given: ServerDeps) {
   });
   return {
     /** New connections are shown this certificate. */
-    present: (next: ServerPair) => server.setSecureContext(contextOf(next)),
+    present(next: ServerPair): void {
+      pair = next;
+      server.setSecureContext(secure());
+    },
+    /** The clients of new connections are known by these authorities. */
+    trust(authorities: Buffer): void {
+      ca = authorities;
+      server.setSecureContext(secure());
+      server.closeIdleConnections();
+    },
     close() {
       for (const socket of sockets) socket.destroy();
       return new Promise<void>((resolve) => server.close(() => resolve()));

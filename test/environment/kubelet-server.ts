@@ -78,6 +78,7 @@ export async function startKubeletServer(parts: object, given?: PemPair) {
   return {
     options,
     present: server.present,
+    trust: server.trust,
     close: () => server.close(),
     async ask(
       path: string,

@@ -1,8 +1,10 @@
 // The kubelet's server and requests that are too large, that never end, or that come from nobody it knows.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { request } from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
+import { issueCertificate, makeAuthority } from '../../../cli/pki/issue.ts';
 import { realClock } from '../../../machinery/clock.ts';
 import { freePort } from '../../environment/control-plane.ts';
 import { startKubeletServer, type TestKubeletServer } from '../../environment/kubelet-server.ts';
@@ -66,6 +68,35 @@ describe("limits of the kubelet's server", () => {
     socket.on('data', (chunk) => (answer += chunk));
     await once(socket, 'close');
     assert.match(answer, /^HTTP\/1\.1 401 /);
+  });
+
+  test('authorities of clients that change: who was known is not, with a session from before neither', async (t) => {
+    const one = await startKubeletServer({});
+    t.after(() => one.close());
+    const other = await makeAuthority({ file: '', commonName: 'other' }, realClock.now());
+    const plan = { file: '', authority: '', commonName: 'somebody', usages: ['client'] as const };
+    const { certificatePem: cert, keyPem: key } = await issueCertificate(plan, other, realClock.now());
+    const known = await one.options('somebody');
+    const code = (options: object) =>
+      new Promise((resolve, reject) => {
+        const req = request({ ...known, agent: false, path: '/healthz', ...options }, (res) => {
+          res.resume();
+          resolve(res.statusCode);
+        });
+        req.on('error', reject).end();
+      });
+    let session: Buffer | undefined;
+    const early = connect(known);
+    early.once('session', (given) => {
+      session = given;
+    });
+    early.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(early, 'data');
+    assert.ok(session);
+    assert.deepEqual([await code({}), await code({ cert, key })], [200, 401]);
+    one.trust(Buffer.from(other.certificatePem));
+    await once(early, 'close');
+    assert.deepEqual([await code({}), await code({ cert, key }), await code({ session })], [401, 200, 401]);
   });
 
   test('connections of strangers are limited, and do not keep out the API server', async () => {

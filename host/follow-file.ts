@@ -1,0 +1,39 @@
+// Files that are read again when they change.
+import { dirname } from 'node:path';
+import type { Clock, Timer } from '../machinery/clock.ts';
+import type { Logger } from '../machinery/log.ts';
+import { watchFolder } from '../machinery/watch-folder.ts';
+
+/** Writing a file is several events. */
+const settleMs = 100;
+/** What happens behind a symbolic link is told by nobody. */
+const pollMs = 60_000;
+
+/** Calls `look` when the file may have changed, and each minute. Returns how to stop. */
+export function followFile(path: string, look: () => void, { clock, log }: { clock: Clock; log: Logger }): () => void {
+  let soon: Timer | undefined;
+  const changed = () => {
+    soon ??= clock.after(settleMs, () => {
+      soon = undefined;
+      look();
+    });
+  };
+  const poll = clock.every(pollMs, look);
+  const watcher = watched(dirname(path), changed, log);
+  return () => {
+    watcher?.close();
+    poll.cancel();
+    soon?.cancel();
+  };
+}
+
+/** Without inotify a change is seen a minute later. */
+function watched(dir: string, changed: () => void, log: Logger) {
+  const failed = (err: unknown) => log.warn({ err, dir }, 'changes of files are looked for each minute');
+  try {
+    return watchFolder(dir, changed, { persistent: false }).on('error', failed);
+  } catch (err) {
+    failed(err);
+    return undefined;
+  }
+}
