@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import type { LinuxContainerResources } from '../../proto/cri.gen.ts';
 import { applyResources, type Cgroups, planWritesV1, planWritesV2 } from './cgroup.ts';
 import { buildResources, mergeResources, parseDevicesList } from './spec/resources.ts';
-import { parseNetDev, readCpu, readIo, readMemory } from './stats.ts';
+import { parseNetDev, readCpu, readIo, readMemory, readSwap } from './stats.ts';
 
 const none: LinuxContainerResources = {
   cpu_period: '0',
@@ -153,6 +153,16 @@ describe('statistics', () => {
     assert.deepEqual(readIo(fakeCgroups(2, files), '/x', '1'), { timestamp: '1', psi });
     assert.equal(readIo(fakeCgroups(1, files), '/x', '1'), null);
     assert.equal(readIo(fakeCgroups(2, {}), '/x', '1'), null);
+  });
+  test('of swap, with what is left of a limit', () => {
+    const swap = (version: 1 | 2, files: Record<string, string>) => readSwap(fakeCgroups(version, files), '/x', '1');
+    const used = { timestamp: '1', swap_usage_bytes: { value: '30' } };
+    const left = (value: string) => ({ ...used, swap_available_bytes: { value } });
+    assert.deepEqual(swap(2, { 'memory.swap.current': '30\n', 'memory.swap.max': '100\n' }), left('70'));
+    assert.deepEqual(swap(2, { 'memory.swap.current': '30\n', 'memory.swap.max': '0\n' }), left('0'));
+    assert.deepEqual(swap(2, { 'memory.swap.current': '30\n', 'memory.swap.max': 'max\n' }), used);
+    assert.deepEqual(swap(1, { 'memory.stat': 'swap 1\ntotal_swap 30\n' }), used);
+    for (const version of [1, 2] as const) assert.equal(swap(version, {}), null);
   });
   test('of a cgroup that is gone', () => assert.equal(readMemory(fakeCgroups(2, {}), '/x', '1'), null));
   test('of links', () => {

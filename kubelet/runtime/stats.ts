@@ -15,6 +15,7 @@ import type {
   NetworkInterfaceUsage,
   PsiData,
   PsiStats,
+  SwapUsage,
 } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import type { Cgroups } from './cgroup.ts';
@@ -90,6 +91,19 @@ export function readMemory(cgroups: Cgroups, path: string, timestamp: string): I
   };
 }
 
+/** Null where the kernel does not count it. On version 1 limits are of memory and swap together. */
+export function readSwap(cgroups: Cgroups, path: string, timestamp: string): Init<SwapUsage> | null {
+  if (cgroups.facts.version === 1) {
+    const used = parseFlatKeyed(cgroups.read('memory', path, 'memory.stat') ?? '').get('total_swap');
+    return used === undefined ? null : { timestamp, swap_usage_bytes: value(used) };
+  }
+  const [used, limit] = ['current', 'max'].map((what) => cgroups.read('', path, `memory.swap.${what}`)?.trim());
+  if (!used) return null;
+  const left = limit && limit !== 'max' ? BigInt(limit) - BigInt(used) : undefined;
+  const available = left === undefined ? {} : { swap_available_bytes: value(left > 0n ? left : 0n) };
+  return { timestamp, swap_usage_bytes: value(used), ...available };
+}
+
 export async function fsUsage(dir: string, mountpoint: string, timestamp: string): Promise<Init<FilesystemUsage>> {
   const { bytes, inodes } = await measureFolder(dir);
   return { timestamp, fs_id: { mountpoint }, used_bytes: value(bytes), inodes_used: value(inodes) };
@@ -103,6 +117,7 @@ export async function containerStatsOf(rt: Runtime, container: ContainerRecord):
     attributes: { id, metadata: config.metadata, labels: config.labels, annotations: config.annotations },
     cpu: running ? readCpu(rt.cgroups, cgroupPath, timestamp) : null,
     memory: running ? readMemory(rt.cgroups, cgroupPath, timestamp) : null,
+    swap: running ? readSwap(rt.cgroups, cgroupPath, timestamp) : null,
     io: running ? readIo(rt.cgroups, cgroupPath, timestamp) : null,
     writable_layer: await fsUsage(upperDirOf(rt, id), rt.containers.dir, timestamp),
   };

@@ -8,6 +8,7 @@ import { isRunning, millisOf, nameOf, type RuntimeState, readySandbox } from '..
 import { readDisks, readPackets } from './device-use.ts';
 import { Exposition } from './exposition.ts';
 import { readPressure } from './group-use.ts';
+import { readOpenFiles, readOpenFilesLimit } from './process-use.ts';
 
 /** Where a figure stands: controller, file, the word before it (none: it stands alone), and what one of it is worth. */
 type Place = readonly [controller: string, file: string, word?: string, unit?: number];
@@ -76,7 +77,11 @@ const families = {
     'counter',
     'Time in which something in it waited for input and output.',
   ],
+  container_memory_failures_total: ['counter', 'Faults of pages, by kind.'],
   container_processes: ['gauge', 'Processes in it.'],
+  container_file_descriptors: ['gauge', 'Files that its processes have open.'],
+  container_sockets: ['gauge', 'Sockets that its processes have open.'],
+  container_ulimits_soft: ['gauge', 'Limits of its first process; -1 for none.'],
   container_threads: ['gauge', 'Threads in it.'],
   container_fs_usage_bytes: ['gauge', 'Bytes on the disk in the writable layer.'],
   container_fs_reads_bytes_total: ['counter', 'Bytes read from disks.'],
@@ -198,7 +203,26 @@ function addGroup(out: Out, tree: CgroupTree, labels: Labels, atMs: number): voi
   const idle = found.get('container_memory_total_inactive_file_bytes') ?? 0;
   const workingSet = Math.max(0, (found.get('container_memory_usage_bytes') ?? Number.NaN) - idle);
   out.add('container_memory_working_set_bytes', labels, workingSet, atMs);
-  out.add('container_processes', labels, processes === '' ? 0 : processes.split('\n').length, atMs);
+  // As cAdvisor tells them, who knows one figure.
+  for (const [, failure_type, count] of (read('memory', 'memory.stat') ?? '').matchAll(
+    /^(pgfault|pgmajfault) (\d+)$/gm,
+  ))
+    for (const scope of ['container', 'hierarchy'])
+      out.add(
+        'container_memory_failures_total',
+        { ...labels, failure_type: failure_type!, scope },
+        Number(count),
+        atMs,
+      );
+  const pids = processes === '' ? [] : processes.split('\n');
+  const { files: openFiles, sockets } = readOpenFiles(pids);
+  out.add('container_processes', labels, pids.length, atMs);
+  out.add('container_file_descriptors', labels, openFiles, atMs);
+  out.add('container_sockets', labels, sockets, atMs);
+  // Of the node as a whole, and of containers.
+  const first = labels.id === '/' ? '1' : labels.name && pids[0];
+  if (first)
+    out.add('container_ulimits_soft', { ...labels, ulimit: 'max_open_files' }, readOpenFilesLimit(first), atMs);
   out.add('container_last_seen', labels, Math.floor(atMs / 1000), atMs);
 }
 

@@ -13,6 +13,7 @@ export interface GroupUse {
   majorPageFaults?: number;
   /** What it may use at most; undefined without a limit. */
   limitBytes?: number;
+  swapBytes?: number;
   pressure: { cpu?: Pressure; memory?: Pressure; io?: Pressure };
 }
 
@@ -44,6 +45,7 @@ export function readGroupUse(tree: CgroupTree, path: string, atMs: number): Grou
     pageFaults: counted('pgfault'),
     majorPageFaults: counted('pgmajfault'),
     limitBytes: limit !== undefined && limit < unlimited ? limit : undefined,
+    swapBytes: isV1 ? counted('swap') : number(tree.read('', path, 'memory.swap.current'), /^(\d+)/),
     pressure: {
       cpu: readPressure(tree, path, 'cpu'),
       memory: readPressure(tree, path, 'memory'),

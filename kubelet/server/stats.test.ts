@@ -36,6 +36,7 @@ function sandboxStats(atMs: number, cpuNanos: number) {
   };
   const eth0 = { name: 'eth0', rx_bytes: value(11), rx_errors: value(0), tx_bytes: value(22), tx_errors: value(0) };
   const layer = { timestamp, used_bytes: value(4096), inodes_used: value(3) };
+  const swap = { timestamp, swap_usage_bytes: value(5), swap_available_bytes: value(15) };
   const attributes = { id: 'app-0', metadata: { name: 'app' } };
   return {
     attributes: { id: 's', metadata: { name: 'p', namespace: 'ns', uid: 'u' } },
@@ -43,7 +44,7 @@ function sandboxStats(atMs: number, cpuNanos: number) {
       ...use,
       network: { timestamp, default_interface: eth0, interfaces: [eth0] },
       process: { timestamp, process_count: value(2) },
-      containers: [{ ...use, attributes, writable_layer: layer }],
+      containers: [{ ...use, attributes, writable_layer: layer, swap }],
     },
   };
 }
@@ -77,6 +78,7 @@ test('the summary has every figure of the node, its pods and their containers', 
   const group = (atMs: number, cpuSeconds: number, limitBytes?: number) => ({
     ...{ atMs, cpuSeconds, usageBytes: 900, workingSetBytes: 800, rssBytes: 700, pageFaults: 6, majorPageFaults: 1 },
     limitBytes,
+    swapBytes: 12,
     pressure: { cpu: shownPsi, memory: shownPsi, io: shownPsi },
   });
   const summary = async (atMs: number, cpuSeconds: number, more: Partial<StatsInput> = {}) => {
@@ -144,14 +146,17 @@ test('the summary has every figure of the node, its pods and their containers', 
   };
   const startTime = '2026-01-02T03:03:05Z';
   const io = { time, psi: shownPsi };
+  const nodeSwap = { time, swapUsageBytes: 12 };
+  const swap = { time, swapUsageBytes: 5, swapAvailableBytes: 15 };
   assert.deepEqual(rest, {
     nodeName: 'node',
     systemContainers: [
-      { name: 'pods', startTime, cpu: cpu(2.5e8, 1), memory: { ...memory, availableBytes: 1200 }, io },
+      { name: 'pods', startTime, cpu: cpu(2.5e8, 1), memory: { ...memory, availableBytes: 1200 }, swap: nodeSwap, io },
     ],
     startTime,
     cpu: cpu(5e8, 2),
     memory: { ...memory, availableBytes: 1000 },
+    swap: nodeSwap,
     io,
     fs: nodeFs,
     runtime: { imageFs, containerFs: imageFs },
@@ -177,6 +182,7 @@ test('the summary has every figure of the node, its pods and their containers', 
     startTime: `${started.slice(0, 19)}Z`,
     cpu: cpu(5e8, 2),
     memory: ownMemory,
+    swap,
     io,
   });
   assert.deepEqual(rootfs, { ...imageFs, usedBytes: 4096, inodesUsed: 3 });
@@ -189,6 +195,7 @@ test('the summary has every figure of the node, its pods and their containers', 
   assert.deepEqual(figures, {
     cpu: cpu(5e8, 2),
     memory: ownMemory,
+    swap,
     io,
     network: { time, ...eth0, interfaces: [eth0] },
     volume: [

@@ -66,6 +66,7 @@ function describeNode({ nodeName, node, allPods, rates, startMs, nowMs, onlyCpuA
   if (onlyCpuAndMemory) return base;
   return {
     ...base,
+    swap: own?.swap,
     io: own?.io,
     network: { time, ...nodeNetwork() },
     fs: { time, ...fsOf(signals, 'nodefs') },
@@ -84,6 +85,7 @@ function describeGroup(key: string, use: GroupUse, rates: CpuRates, onlyCpuAndMe
   return {
     cpu: { time, usageNanoCores: rates.of(key, atMs, nanoseconds), usageCoreNanoSeconds: nanoseconds, psi: cpu },
     memory: { time, availableBytes, ...counts, psi: memory },
+    swap: use.swapBytes === undefined || onlyCpuAndMemory ? undefined : { time, swapUsageBytes: use.swapBytes },
     io: io && !onlyCpuAndMemory ? { time, psi: io } : undefined,
   };
 }
@@ -133,6 +135,7 @@ async function describePod(stats: PodSandboxStats, input: StatsInput): Promise<o
   const network = linux?.network;
   return {
     ...base,
+    swap: swapOf(linux?.containers ?? []),
     io: ioOf(linux?.io),
     network: network
       ? {
@@ -172,7 +175,7 @@ interface DescribedContainer {
 }
 
 async function describeContainer(
-  { attributes, cpu, memory, io, writable_layer: layer }: ContainerStats,
+  { attributes, cpu, memory, io, writable_layer: layer, swap }: ContainerStats,
   worker: Pick<PodWorker, 'pod' | 'runtime'> | undefined,
   { rates, node, podLogsDir, nowMs, startMs, onlyCpuAndMemory }: StatsInput,
 ): Promise<DescribedContainer> {
@@ -190,6 +193,7 @@ async function describeContainer(
   const logs = worker && (await measureFolder(join(podLogDir(podLogsDir, worker.pod), name)));
   return {
     ...base,
+    swap: swapOf([{ swap }]),
     io: ioOf(io),
     rootfs: layer ? { time: timeOf(layer.timestamp), ...fsOf(node.signals, 'imagefs'), ...takenBy(layer) } : undefined,
     logs: logs && {
@@ -239,6 +243,18 @@ const memoryOf = (memory: MemoryUsage | null | undefined) =>
         psi: pressureOf(memory.psi),
       }
     : undefined;
+
+/** Of all of them together; a limit is one of each. */
+function swapOf(containers: readonly Pick<ContainerStats, 'swap'>[]) {
+  const found = containers.map(({ swap }) => swap).filter((swap) => !!swap);
+  if (found.length === 0) return undefined;
+  const sum = (field: 'swap_usage_bytes' | 'swap_available_bytes') => {
+    const known = found.map((one) => numberOf(one[field])).filter((bytes) => bytes !== undefined);
+    return known.length > 0 ? known.reduce((total, bytes) => total + bytes) : undefined;
+  };
+  const time = timeOf(found[0]!.timestamp);
+  return { time, swapUsageBytes: sum('swap_usage_bytes'), swapAvailableBytes: sum('swap_available_bytes') };
+}
 
 const ioOf = (io: IoUsage | null | undefined) =>
   io ? { time: timeOf(io.timestamp), psi: pressureOf(io.psi) } : undefined;

@@ -40,7 +40,7 @@ const groups: Record<string, Record<string, string>> = {
     'cgroup.procs': '1\n2',
     'cpu.stat': 'usage_usec 1500000\nnr_periods 3\nnr_throttled 2\nthrottled_usec 250000',
     'memory.current': '700',
-    'memory.stat': 'anon 100\ninactive_file 200',
+    'memory.stat': 'anon 100\ninactive_file 200\npgfault 30\npgmajfault 4',
   },
 };
 
@@ -227,6 +227,14 @@ describe("what the kubelet's server has to read", () => {
     has(`container_memory_rss{${container()}} 100 `);
     has(`container_cpu_cfs_throttled_seconds_total{${container()}} 0.25 `);
     has(`container_processes{${container()}} 2 `);
+    for (const scope of ['container', 'hierarchy']) {
+      has(`container_memory_failures_total{${container(`,failure_type="pgfault",scope="${scope}"`)}} 30 `);
+      has(`container_memory_failures_total{${container(`,failure_type="pgmajfault",scope="${scope}"`)}} 4 `);
+    }
+    assert.match(metrics, /^container_file_descriptors{container="app",[^}]*} \d+ /m);
+    assert.match(metrics, /^container_sockets{container="app",[^}]*} \d+ /m);
+    assert.match(metrics, /^container_ulimits_soft{container="app",[^}]*,ulimit="max_open_files"} -?\d+ /m);
+    assert.doesNotMatch(metrics, /^container_ulimits_soft{[^}]*id="\/kubepods\/podu"/m, 'of what has no first process');
     has(`container_spec_memory_limit_bytes{${container()}} 0 `);
     has(`container_fs_usage_bytes{${container(',device=""')}} 4096 `);
     const sandbox = 'container="",id="/kubepods/podu/sandbox-0",image="",name="sandbox-0",namespace="ns",pod="p"';
