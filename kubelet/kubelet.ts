@@ -16,6 +16,7 @@ import type { ComponentContext } from '../machinery/component.ts';
 import { quantityValue } from '../machinery/quantity.ts';
 import type { VersionResponse } from '../proto/cri.gen.ts';
 import { type CriClient, connectCri } from '../proto/cri-client.ts';
+import { connectCsi } from '../proto/csi-client.ts';
 import type { Pair } from './certificates/certificate-files.ts';
 import { followAuthorities } from './certificates/client-authorities.ts';
 import { firstServerPair, managerOf, obtainAccess, rotateClient } from './certificates/node-certificates.ts';
@@ -57,7 +58,7 @@ import { type ServerDeps, startServer } from './server/server.ts';
 import { type DnsSettings, faultOfResolvConf, parseResolvConf, type Warn } from './spec/dns.ts';
 import { MirrorPods } from './static/mirror-pods.ts';
 import { StaticPodFolder } from './static/static-pod-folder.ts';
-import { registerVolumeMetrics } from './volume-metrics.ts';
+import { countVolumes, registerVolumeMetrics, timeCsi, timeVolumes } from './volume-metrics.ts';
 import { findBoundClaim } from './volumes/claims.ts';
 import { createVolumePlugins } from './volumes/index.ts';
 import { countPodStarts, registerWork, tellNode, timeCgroups, timeRelists } from './work-metrics.ts';
@@ -110,6 +111,7 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
     const uses = workers().map((worker) => worker.volumes.measureClaims());
     return (await Promise.all(uses)).flat();
   });
+  countVolumes(context.metrics, workers);
   const records = new PullRecords(join(rootDir, 'image_manager'), options.pullVerification, { clock, log });
   await records.recover(async (image) => (await cri.images.ImageStatus({ image: { image } })).image ?? undefined);
   const imageGc = new ImageGarbageCollector({ ...base, records }, options.imageGc);
@@ -121,7 +123,8 @@ export async function startKubelet(options: KubeletOptions, context: ComponentCo
   const factory = new InformerFactory(client, base, signal);
   const parts = { mounts: openMounts(), tokens: new ServiceAccountTokens(client, clock) };
   const reportStatus = () => reporter.report();
-  const storage = new NodeStorage({ ...base, ...parts, factory, nodeName, rootDir, reportStatus });
+  const connect = timeCsi(context.metrics, clock, connectCsi);
+  const storage = new NodeStorage({ ...base, ...parts, factory, nodeName, rootDir, reportStatus, connect });
   await storage.recover();
   const volumesInUse = () => storage.volumesInUse();
   const conditions = () => pressure.conditions;
@@ -290,7 +293,7 @@ async function buildDeps(input: DepsInput, cgroups: PodCgroups): Promise<Kubelet
       objects,
       tokens,
       mounts,
-      plugins: createVolumePlugins(mounts, input.storage.plugin),
+      plugins: timeVolumes(context.metrics, clock, createVolumePlugins(mounts, input.storage.plugin)),
       claimOf: (pod, volume) => findBoundClaim(client, pod, volume),
       node: input.node,
       clock,

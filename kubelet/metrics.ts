@@ -83,6 +83,19 @@ const operationOf = (name: string) =>
         .replace(/\B[A-Z]/g, (c) => `_${c}`)
         .toLowerCase();
 
+/** The same service; `seen` is told of each call that has one answer: a stream lasts as long as somebody listens. */
+export const watchCalls = <T extends object>(service: T, seen: (name: string, answer: Promise<unknown>) => void): T =>
+  Object.fromEntries(
+    Object.entries(service).map(([name, call]) => [
+      name,
+      (...given: unknown[]) => {
+        const answer = call(...given);
+        if (answer instanceof Promise) seen(name, answer);
+        return answer;
+      },
+    ]),
+  ) as T;
+
 /** The same client, with its calls timed: kubelet_runtime_operations_*. Upstream: instrumented_services.go. */
 export function timeOperations(registry: Registry, clock: Clock, cri: CriClient): CriClient {
   const { counter, histogram } = metricsIn(registry, 'kubelet_runtime_operations_');
@@ -92,22 +105,13 @@ export function timeOperations(registry: Registry, clock: Clock, cri: CriClient)
   const callBuckets = exponentialBuckets(0.005, 2.5, 14);
   const duration = histogram('duration_seconds', 'Seconds that a call of the runtime took.', by, callBuckets);
   const timed = <T extends object>(service: T): T =>
-    Object.fromEntries(
-      Object.entries(service).map(([name, call]) => [
-        name,
-        (...given: unknown[]) => {
-          const answer = call(...given);
-          // A stream lasts as long as somebody listens.
-          if (!(answer instanceof Promise)) return answer;
-          const operation = operationOf(name);
-          const startMs = clock.monotonicMs();
-          total.of(operation).value++;
-          answer
-            .catch(() => errors.of(operation).value++)
-            .finally(() => duration.of(operation).observe((clock.monotonicMs() - startMs) / 1000));
-          return answer;
-        },
-      ]),
-    ) as T;
+    watchCalls(service, (name, answer) => {
+      const operation = operationOf(name);
+      const startMs = clock.monotonicMs();
+      total.of(operation).value++;
+      answer
+        .catch(() => errors.of(operation).value++)
+        .finally(() => duration.of(operation).observe((clock.monotonicMs() - startMs) / 1000));
+    });
   return { ...cri, runtime: timed(cri.runtime), images: timed(cri.images) };
 }

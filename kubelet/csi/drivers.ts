@@ -17,11 +17,11 @@ const unknownText = (name: string) => `driver name ${name} not found in the list
 
 export class CsiDrivers {
   readonly #node: CsiNode;
-  readonly #connect: (socket: string) => CsiClient;
+  readonly #connect: (socket: string, name: string) => CsiClient;
   readonly #drivers = new Map<string, CsiDriver>();
   readonly #listeners: ((name: string) => void)[] = [];
 
-  constructor(node: CsiNode, connect = connectCsi) {
+  constructor(node: CsiNode, connect: (socket: string, name: string) => CsiClient = connectCsi) {
     this.#node = node;
     this.#connect = connect;
   }
@@ -46,7 +46,7 @@ export class CsiDrivers {
     if (!versions.some((version) => /^v?1\./.test(version))) {
       throw new Error(`none of the CSI versions ${JSON.stringify(versions)} is supported; want 1.x`);
     }
-    const client = this.#connect(socket);
+    const client = this.#connect(socket, name);
     try {
       const [info, { capabilities }] = await Promise.all([
         client.node.NodeGetInfo({}),

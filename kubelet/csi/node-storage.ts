@@ -11,6 +11,7 @@ import type { Mounts } from '../../host/mounts.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
+import type { CsiClient } from '../../proto/csi-client.ts';
 import { keepTrying } from '../keep-trying.ts';
 import type { ServiceAccountTokens } from '../objects/service-account-tokens.ts';
 import type { VolumePlugin } from '../volumes/plugin.ts';
@@ -31,6 +32,8 @@ export interface NodeStorageDeps {
   tokens: ServiceAccountTokens;
   clock: Clock;
   log: Logger;
+  /** Opens a client of the driver of a name. */
+  connect(socket: string, name: string): CsiClient;
   /** Writes the node's status to the API, and resolves when it is there. */
   reportStatus(): Promise<void>;
 }
@@ -51,7 +54,7 @@ export class NodeStorage {
   constructor(deps: NodeStorageDeps) {
     this.#deps = deps;
     this.#node = new CsiNode(deps.client, deps.nodeName);
-    this.drivers = new CsiDrivers(this.#node);
+    this.drivers = new CsiDrivers(this.#node, deps.connect);
     this.#limits = new VolumeLimits({ ...deps, node: this.#node, drivers: this.drivers });
     this.#objects = deps.factory.informer(CSIDriverKind);
     this.#objects.onChange((object, old) => {

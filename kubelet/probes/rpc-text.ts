@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { isRpcError } from '../../proto/promise-client.ts';
 
 /** DEADLINE_EXCEEDED is DeadlineExceeded there. */
-const goName = (code: number) =>
+export const goName = (code: number) =>
   (status[code] ?? 'UNKNOWN')
     .toLowerCase()
     .split('_')

@@ -189,6 +189,15 @@ export class PodVolumes {
     };
   }
 
+  /** What the pod is to have; which plugin it is for may not be known yet. */
+  list(pod: Pod): { ref: VolumeRef; plugin: VolumePlugin | undefined; isReady: boolean }[] {
+    return mountedHere(pod).map((volume) => {
+      const ready = this.#ready.get(volume.name);
+      const ref = ready?.ref ?? { volume };
+      return { ref, plugin: this.#pluginOf(ref), isReady: ready !== undefined };
+    });
+  }
+
   /** How full its volumes are; those that cannot be measured are left out. */
   measure(): Promise<PodVolumeUse[]> {
     return this.#measure([...this.#ready.values()]);
