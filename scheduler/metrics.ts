@@ -41,6 +41,8 @@ function createAll(registry: Registry, stateNow: () => SchedulerState | undefine
   const sli = 'Time from the queue to the node, over all attempts.';
   const point = 'Time of all plugins of an extension point.';
   const plugin = 'Time of a plugin at an extension point, in some cycles; of Filter and Score for one node.';
+  const handling = 'Time in which pods are found that an event may help.';
+  const hint = 'Time in which a plugin says whether an event may help a pod, at some events.';
   const [byPoint, byPlugin] = [
     ['extension_point', 'status', 'profile'],
     ['plugin', 'extension_point', 'status'],
@@ -59,6 +61,13 @@ function createAll(registry: Registry, stateNow: () => SchedulerState | undefine
     podAttempts: histogram('pod_scheduling_attempts', 'Attempts until a pod has its node.', [], [1, 2, 4, 8, 16]),
     pointSeconds: histogram('framework_extension_point_duration_seconds', point, byPoint, pointBuckets),
     pluginSeconds: histogram('plugin_execution_duration_seconds', plugin, byPlugin, pluginBuckets),
+    eventSeconds: histogram('event_handling_duration_seconds', handling, ['event'], pointBuckets),
+    hintSeconds: histogram(
+      'queueing_hint_execution_duration_seconds',
+      hint,
+      ['plugin', 'event', 'hint'],
+      pluginBuckets,
+    ),
     incoming: counter('queue_incoming_pods_total', 'Pods added to queues, and why.', ['queue', 'event']),
     preemptions: counter('preemption_attempts_total', 'How often room was looked for that others have.'),
     victims: histogram('preemption_victims', 'How many pods ended for another one.', [], [1, 2, 4, 8, 16, 32, 64]),
@@ -109,6 +118,16 @@ export class SchedulerMetrics {
 
   incoming(queue: 'active' | 'backoff' | 'unschedulable', event: string): void {
     this.#all.incoming.of(queue, event).value++;
+  }
+
+  /** An event was passed on to the pods that wait. */
+  handled(event: string, ms: number): void {
+    this.#all.eventSeconds.of(event).observe(ms / 1000);
+  }
+
+  /** A plugin has answered whether an event may help a pod. */
+  hinted(labels: [plugin: string, event: string, hint: 'Queue' | 'QueueSkip'], ms: number): void {
+    this.#all.hintSeconds.of(...labels).observe(ms / 1000);
   }
 
   /** Room is looked for that others have. */

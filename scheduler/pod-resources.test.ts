@@ -9,6 +9,7 @@ import { podResources } from './pod-resources.ts';
 
 const table = `
 scheduler_cache_size gauge type
+scheduler_event_handling_duration_seconds histogram event 0.0001..0.2048*12
 scheduler_framework_extension_point_duration_seconds histogram extension_point,profile,status 0.0001..0.2048*12
 scheduler_pending_pods gauge queue
 scheduler_plugin_execution_duration_seconds histogram extension_point,plugin,status 0.00001..0.0221683782005*20
@@ -17,6 +18,7 @@ scheduler_pod_scheduling_sli_duration_seconds histogram attempts 0.01..5242.88*2
 scheduler_preemption_attempts_total counter
 scheduler_preemption_victims histogram 1..64*7
 scheduler_queue_incoming_pods_total counter event,queue
+scheduler_queueing_hint_execution_duration_seconds histogram event,hint,plugin 0.00001..0.0221683782005*20
 scheduler_schedule_attempts_total counter profile,result
 scheduler_scheduling_algorithm_duration_seconds histogram 0.001..16.384*15
 scheduler_scheduling_attempt_duration_seconds histogram profile,result 0.001..16.384*15

@@ -375,6 +375,7 @@ test('metrics tell of attempts, queues, the cache and how long its parts took', 
   await has('pod_scheduling_attempts', 'pod_scheduling_attempts_bucket{le="1"} 1');
   await has('pod_scheduling_sli_duration_seconds', 'pod_scheduling_sli_duration_seconds_count{attempts="1"} 1');
   await has('scheduling_algorithm_duration_seconds', 'scheduling_algorithm_duration_seconds_count 1');
+  await has('event_handling_duration_seconds', 'event_handling_duration_seconds_count{event="NodeAdd"} 1');
   const counts = { PreFilter: 2, Filter: 2, PostFilter: 1, Reserve: 1, Bind: 1 };
   for (const [point, count] of Object.entries(counts)) {
     const labels = `extension_point="${point}",status="${point === 'PostFilter' ? 'Unschedulable' : 'Success'}"`;

@@ -9,8 +9,10 @@ import { nodeResourcesFit } from '../plugins/node-resources-fit.ts';
 import { schedulingGates } from '../plugins/scheduling-gates.ts';
 import { SchedulingQueue } from './queue.ts';
 
-const newQueue = (clock = new FakeClock(), incoming: (queue: string, event: string) => void = () => undefined) =>
-  new SchedulingQueue(clock, () => [schedulingGates], defaultBackoff, { incoming });
+type QueueMetrics = ConstructorParameters<typeof SchedulingQueue>[3];
+const silent: QueueMetrics = { incoming: () => undefined, handled: () => undefined, hinted: () => undefined };
+const newQueue = (clock = new FakeClock(), metrics: Partial<QueueMetrics> = {}) =>
+  new SchedulingQueue(clock, () => [schedulingGates], defaultBackoff, { ...silent, ...metrics });
 
 function nodeAdded(cpu: string): ClusterEvent {
   const info = new NodeInfo('n');
@@ -160,7 +162,7 @@ test('the end of the cycle of a deleted pod does not touch its namesake', () => 
 test('metrics are told which queue a pod comes into, and why', async () => {
   const clock = new FakeClock();
   const told: string[] = [];
-  const queue = newQueue(clock, (to, event) => void told.push(`${to} ${event}`));
+  const queue = newQueue(clock, { incoming: (to, event) => void told.push(`${to} ${event}`) });
   const said = () => told.splice(0);
   queue.set(pod('gated').gate('g').build());
   queue.set(pod('gated').build());
@@ -193,5 +195,20 @@ test('metrics are told which queue a pod comes into, and why', async () => {
     'unschedulable ScheduleAttemptFailure',
     'active UnschedulableTimeout',
   ]);
+  queue.close();
+});
+
+test('metrics are told how long an event took, and at one of ten what each plugin says to it', async () => {
+  const told: string[] = [];
+  const queue = newQueue(new FakeClock(), {
+    handled: (event, ms) => void told.push(`${event} ${ms}`),
+    hinted: (labels, ms) => void told.push(`${labels.join(' ')} ${ms}`),
+  });
+  queue.set(pod('p').asks({ cpu: '8' }).build());
+  queue.reject(queue.pop()!, [nodeResourcesFit]);
+  for (let i = 0; i < 10; i++) queue.onEvent(nodeAdded('4'));
+  queue.onEvent(nodeAdded('16'));
+  const skipped = ['NodeResourcesFit NodeAdd QueueSkip 0', ...Array(10).fill('NodeAdd 0')];
+  assert.deepEqual(told, [...skipped, 'NodeResourcesFit NodeAdd Queue 0', 'NodeAdd 0']);
   queue.close();
 });

@@ -54,6 +54,10 @@ const podChanged = 'UnschedulablePodUpdate';
 const gatesGone = 'UnschedulablePodUpdatePodSchedulingGatesEliminated';
 const attemptFailed = 'ScheduleAttemptFailure';
 
+type QueueMetrics = Pick<SchedulerMetrics, 'incoming' | 'handled' | 'hinted'>;
+
+/** At one of so many events the plugins are timed that are asked whether it helps. */
+const sampledEvents = 10;
 const maxUnschedulableMs = 5 * 60_000;
 const sweepPeriodMs = 30_000;
 
@@ -61,7 +65,7 @@ export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #gatesOf: (pod: Pod) => readonly Plugin[];
   readonly #waits: Backoff;
-  readonly #metrics: Pick<SchedulerMetrics, 'incoming'>;
+  readonly #metrics: QueueMetrics;
   readonly #active = new Map<string, Entry>();
   /** Those that are active, and entries of some that no longer are. */
   readonly #order = new Heap<Entry>(comesBefore);
@@ -74,16 +78,12 @@ export class SchedulingQueue {
   readonly #gated = new Map<string, Pod>();
   readonly #inCycle = new Map<string, QueuedPod>();
   readonly #events = new EventLog();
+  #eventsSeen = 0;
   #onActive: () => void = () => undefined;
   readonly #sweep: Timer;
 
   /** `gatesOf` answers the plugins with preEnqueue that hold for a pod. */
-  constructor(
-    clock: Clock,
-    gatesOf: (pod: Pod) => readonly Plugin[],
-    backoff: Backoff,
-    metrics: Pick<SchedulerMetrics, 'incoming'>,
-  ) {
+  constructor(clock: Clock, gatesOf: (pod: Pod) => readonly Plugin[], backoff: Backoff, metrics: QueueMetrics) {
     this.#metrics = metrics;
     this.#clock = clock;
     this.#gatesOf = gatesOf;
@@ -270,12 +270,25 @@ export class SchedulingQueue {
 
   /** Moves the pods that the event may help. */
   onEvent(event: ClusterEvent): void {
+    const startMs = this.#clock.monotonicMs();
+    const label = labelOf(event);
+    const ask = this.#eventsSeen++ % sampledEvents === 0 ? this.#timed(label) : helps;
     this.#events.add(event);
     for (const [key, pod] of this.#unschedulable) {
-      if (!mayHelp(pod, event)) continue;
+      if (!mayHelp(pod, event, ask)) continue;
       this.#unschedulable.delete(key);
-      this.#backOff(pod, labelOf(event));
+      this.#backOff(pod, label);
     }
+    this.#metrics.handled(label, this.#clock.monotonicMs() - startMs);
+  }
+
+  #timed(label: string): typeof helps {
+    return (plugin, event, pod) => {
+      const startMs = this.#clock.monotonicMs();
+      const answer = helps(plugin, event, pod);
+      this.#metrics.hinted([plugin.name, label, answer ? 'Queue' : 'QueueSkip'], this.#clock.monotonicMs() - startMs);
+      return answer;
+    };
   }
 
   #sweepUnschedulable(): void {
@@ -309,8 +322,11 @@ export class SchedulingQueue {
   }
 }
 
-function mayHelp(pod: QueuedPod, event: ClusterEvent): boolean {
-  return pod.rejectedBy.length === 0 || pod.rejectedBy.some((plugin) => plugin.mayHelp?.(event, pod.info));
+const helps = (plugin: Plugin, event: ClusterEvent, { info }: QueuedPod): boolean =>
+  plugin.mayHelp?.(event, info) ?? false;
+
+function mayHelp(pod: QueuedPod, event: ClusterEvent, ask = helps): boolean {
+  return pod.rejectedBy.length === 0 || pod.rejectedBy.some((plugin) => ask(plugin, event, pod));
 }
 
 const entryOf = (pod: QueuedPod): Entry => ({ pod, priority: pod.info.pod.spec.priority ?? 0 });
