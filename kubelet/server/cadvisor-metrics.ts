@@ -8,7 +8,7 @@ import { isRunning, millisOf, nameOf, type RuntimeState, readySandbox } from '..
 import { readDisks, readPackets } from './device-use.ts';
 import { Exposition } from './exposition.ts';
 import { readPressure } from './group-use.ts';
-import { readOpenFiles, readOpenFilesLimit } from './process-use.ts';
+import { openFilesReader, readOpenFilesLimit } from './process-use.ts';
 
 /** Where a figure stands: controller, file, the word before it (none: it stands alone), and what one of it is worth. */
 type Place = readonly [controller: string, file: string, word?: string, unit?: number];
@@ -126,17 +126,18 @@ const unnamed: Labels = { container: '', id: '', image: '', name: '', namespace:
 /** Renders the text format of Prometheus. */
 export function renderCadvisorMetrics({ tree, facts, groups, pods, stats, nowMs }: CadvisorInput): string {
   const out: Out = new Exposition(families);
+  const source = { tree, openFiles: openFilesReader() };
   const { kernelVersion, osImage: osVersion, bootId: boot_id, machineId: machine_id, systemUuid: system_uuid } = facts;
   const none = { cadvisorRevision: '', cadvisorVersion: '', dockerVersion: '' };
   out.add('cadvisor_version_info', { ...none, kernelVersion, osVersion }, 1);
   out.add('machine_cpu_cores', { boot_id, machine_id, system_uuid }, facts.cpus);
   out.add('machine_memory_bytes', { boot_id, machine_id, system_uuid }, facts.memoryBytes);
   out.add('container_scrape_error', {}, stats ? 0 : 1);
-  for (const id of ['/', ...groups]) addGroup(out, tree, { ...unnamed, id }, nowMs);
+  for (const id of ['/', ...groups]) addGroup(out, source, { ...unnamed, id }, nowMs);
   const byUid = new Map(stats?.map((one) => [one.attributes?.metadata?.uid, one.linux]));
   for (const { name: pod, namespace, uid, path, state } of pods) {
     const own = { ...unnamed, id: path, namespace, pod };
-    addGroup(out, tree, own, nowMs);
+    addGroup(out, source, own, nowMs);
     const linux = byUid.get(uid);
     const sandbox = readySandbox(state);
     if (sandbox) {
@@ -155,7 +156,7 @@ export function renderCadvisorMetrics({ tree, facts, groups, pods, stats, nowMs 
     for (const c of state.containers.filter(isRunning)) {
       const image = c.image?.image || c.image_ref;
       const labels = { container: nameOf(c), id: `${path}/${c.id}`, image, name: c.id, namespace, pod };
-      addGroup(out, tree, labels, nowMs);
+      addGroup(out, source, labels, nowMs);
       addSpec(out, c, labels, nowMs);
       const disk = linux?.containers.find((one) => one.attributes?.id === c.id)?.writable_layer;
       out.add('container_fs_usage_bytes', { ...labels, device: '' }, numberOf(disk?.used_bytes), nowMs);
@@ -166,12 +167,17 @@ export function renderCadvisorMetrics({ tree, facts, groups, pods, stats, nowMs 
 
 const numberOf = (value: { value: string } | null | undefined) => (value ? Number(value.value) : undefined);
 
+interface Source {
+  tree: CgroupTree;
+  openFiles: ReturnType<typeof openFilesReader>;
+}
+
 /** The figures of one control group; one that is gone has none. */
-function addGroup(out: Out, tree: CgroupTree, labels: Labels, atMs: number): void {
-  const files = new Map<string, string | undefined>();
+function addGroup(out: Out, { tree, openFiles }: Source, labels: Labels, atMs: number): void {
+  const texts = new Map<string, string | undefined>();
   const read = (controller: string, file: string) => {
-    if (!files.has(file)) files.set(file, tree.read(controller, labels.id, file));
-    return files.get(file);
+    if (!texts.has(file)) texts.set(file, tree.read(controller, labels.id, file));
+    return texts.get(file);
   };
   const processes = read(tree.version === 1 ? 'pids' : '', 'cgroup.procs');
   if (processes === undefined) return;
@@ -215,9 +221,9 @@ function addGroup(out: Out, tree: CgroupTree, labels: Labels, atMs: number): voi
         atMs,
       );
   const pids = processes === '' ? [] : processes.split('\n');
-  const { files: openFiles, sockets } = readOpenFiles(pids);
+  const { files, sockets } = openFiles(pids);
   out.add('container_processes', labels, pids.length, atMs);
-  out.add('container_file_descriptors', labels, openFiles, atMs);
+  out.add('container_file_descriptors', labels, files, atMs);
   out.add('container_sockets', labels, sockets, atMs);
   // Of the node as a whole, and of containers.
   const first = labels.id === '/' ? '1' : labels.name && pids[0];

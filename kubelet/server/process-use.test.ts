@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readOpenFiles, readOpenFilesLimit } from './process-use.ts';
+import { openFilesReader, readOpenFilesLimit } from './process-use.ts';
 
 test('files and sockets of processes, and the limit of one', (t) => {
   const proc = mkdtempSync(join(tmpdir(), 'proc-'));
@@ -16,8 +16,13 @@ test('files and sockets of processes, and the limit of one', (t) => {
   };
   add('1', ['/dev/null', 'socket:[12]', 'pipe:[13]', 'socket:[14]'], '1024                 524288              ');
   add('2', ['anon_inode:[eventpoll]', 'socket:[15]'], 'unlimited            unlimited           ');
-  assert.deepEqual(readOpenFiles(['1', '2', '3'], proc), { files: 6, sockets: 3 });
-  assert.deepEqual(readOpenFiles([], proc), { files: 0, sockets: 0 });
+  const read = openFilesReader(proc);
+  assert.deepEqual(read(['1', '2', '3']), { files: 6, sockets: 3 });
+  assert.deepEqual(read([]), { files: 0, sockets: 0 });
+  const bounded = openFilesReader(proc, 8);
+  assert.deepEqual(bounded(['1']), { files: 4, sockets: 2 });
+  assert.deepEqual(bounded(['1']), {}, 'too much was looked at');
+  assert.deepEqual(bounded(['2']), {});
   const limits = ['1', '2', '3'].map((pid) => readOpenFilesLimit(pid, proc));
   assert.deepEqual(limits, [1024, -1, undefined]);
 });

@@ -1,19 +1,37 @@
 // Files and sockets that processes have open, and how many they may open. https://man7.org/linux/man-pages/man5/proc.5.html
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { opendirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { ifThereSync } from '../../host/if-there.ts';
 
 /** Ended meanwhile, or not for us to look into. */
 const hidden = ['ESRCH', 'EACCES', 'EPERM'] as const;
 
-/** Of all of them together, as far as we may see. */
-export function readOpenFiles(pids: readonly string[], proc = '/proc'): { files: number; sockets: number } {
-  const links = pids.flatMap((pid) => {
-    const dir = join(proc, pid, 'fd');
-    const names = ifThereSync(() => readdirSync(dir), ...hidden) ?? [];
-    return names.map((name) => ifThereSync(() => readlinkSync(join(dir, name)), ...hidden));
-  });
-  return { files: links.length, sockets: links.filter((to) => to?.startsWith('socket:')).length };
+/** Processes and files looked at for one answer: whoever opens a million of them is not to hold others up. */
+const maxLooks = 50_000;
+
+interface OpenFiles {
+  files?: number;
+  sockets?: number;
+}
+
+/** Answers for groups of processes what they have open, as far as we may see; nothing once too much was looked at. */
+export function openFilesReader(proc = '/proc', left = maxLooks): (pids: readonly string[]) => OpenFiles {
+  return (pids) => {
+    const found = { files: 0, sockets: 0 };
+    for (const pid of pids) {
+      const path = join(proc, pid, 'fd');
+      const dir = ifThereSync(() => opendirSync(path), ...hidden);
+      const next = () => dir && left-- > 0 && ifThereSync(() => dir.readSync(), ...hidden);
+      for (let file = next(); file; file = next()) {
+        const to = ifThereSync(() => readlinkSync(join(path, file.name)), ...hidden);
+        found.files++;
+        if (to?.startsWith('socket:')) found.sockets++;
+      }
+      dir?.closeSync();
+      if (left < 0) return {};
+    }
+    return found;
+  };
 }
 
 /** The soft limit of a process; -1 for none, undefined where it cannot be read. */
