@@ -8,13 +8,13 @@ import { groupResourceOf } from './storage/object-store.ts';
 import { StoredObject } from './storage/stored-object.ts';
 
 /** Asks a component how it is: resolves with what it says, rejects when it is not well. */
-export type HealthProbe = () => Promise<string>;
+type HealthProbe = () => Promise<string>;
 
 const timeoutMs = 20_000;
 const maxAnswerBytes = 64 * 1024;
 
 /** A probe of a health endpoint; any answer but 200 is an illness. */
-export function httpProbe(url: string): HealthProbe {
+function httpProbe(url: string): HealthProbe {
   return () =>
     new Promise((resolve, reject) => {
       const request = get(url, { timeout: timeoutMs, agent: false }, (response) => {

@@ -21,7 +21,7 @@ export interface ReloadedFile {
   use(text: string): void | Promise<void>;
 }
 
-export interface ReloadDeps {
+interface ReloadDeps {
   clock: Clock;
   log: Logger;
   metrics: Registry;

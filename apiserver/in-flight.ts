@@ -5,7 +5,7 @@ import type { UserInfo } from './authn/user.ts';
 import type { FrontResponse } from './http/front.ts';
 import type { RequestInfo } from './request-info.ts';
 
-export interface InFlightLimits {
+interface InFlightLimits {
   reading: number;
   writing: number;
 }

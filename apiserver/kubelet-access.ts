@@ -9,13 +9,13 @@ import { describeNetworkError } from '../machinery/network-error.ts';
 import type { KindTable } from './registry/kind-table.ts';
 import type { ObjectStore } from './storage/object-store.ts';
 
-export interface KubeletTls {
+interface KubeletTls {
   cert: Buffer;
   key: Buffer;
   ca: Buffer;
 }
 
-export interface KubeletAddress {
+interface KubeletAddress {
   host: string;
   port: number;
 }

@@ -2,7 +2,7 @@
 // attributes that authorization, admission, metrics and routing all work on. Upstream: apiserver's
 // RequestInfo.
 
-export type RequestVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+type RequestVerb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
 export interface RequestInfo {
   isResource: boolean;

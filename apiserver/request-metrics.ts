@@ -9,7 +9,7 @@ import { one } from './server-headers.ts';
 import { durationBuckets } from './storage/storage-metrics.ts';
 
 /** What of a request's head is told apart. */
-export interface CountedHead {
+interface CountedHead {
   method: string;
   headers: Record<string, string | string[] | undefined>;
 }

@@ -59,7 +59,7 @@ import type { Subresource, SubresourceContext } from './subresources/handler.ts'
 
 type Handler = (context: SubresourceContext, request: ApiRequest) => Promise<Answer>;
 
-export interface ApiServerParts {
+interface ApiServerParts {
   context: SubresourceContext;
   subresources: readonly Subresource[];
   /** Kinds that are answered, not stored: by `group/plural`. */

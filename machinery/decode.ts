@@ -37,7 +37,7 @@ interface Walk {
 /** A few bytes of a list can become objects with many fields: far more than the largest object that is of use has. */
 const maxFilled = 200_000;
 
-export interface DecodeOptions {
+interface DecodeOptions {
   /** Apply the schema's defaults (true unless told otherwise). */
   defaults?: boolean;
   /** Numbers as they are written, by their paths, where that is another way than ours: no integer is `1.0`. */

@@ -4,7 +4,7 @@
 import { causeReasons, type FieldError } from './field-error.ts';
 import { goQuote } from './go-quote.ts';
 
-export type StatusReason =
+type StatusReason =
   | 'Unauthorized'
   | 'Forbidden'
   | 'NotFound'

@@ -1,6 +1,6 @@
 // Command-line flags of the components, declared as data so that parsing, --help and errors come from one table.
 
-export interface FlagSpec {
+interface FlagSpec {
   type: 'string' | 'number' | 'boolean' | 'list';
   doc: string;
   /** The value when the flag is not given. A flag without a default is left out of the result. */

@@ -3,7 +3,7 @@
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 import type { Metric, Registry } from 'prom-client';
 
-export interface HotOptions {
+interface HotOptions {
   name: string;
   help: string;
   labelNames: readonly string[];
@@ -84,7 +84,7 @@ export class HotNumber {
   }
 }
 
-export interface HistogramCell {
+interface HistogramCell {
   observe(value: number): void;
 }
 

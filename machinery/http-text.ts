@@ -13,7 +13,7 @@ export function renderAnswerHead(
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-export interface NextHop {
+interface NextHop {
   path: string;
   /** Host and port. */
   host: string;

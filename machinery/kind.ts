@@ -128,7 +128,7 @@ export interface PrepareContext {
 /** What clients say in the metadata of an object. */
 export const clientMetadata = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
 
-export interface KindSpec<T extends KubeObject> {
+interface KindSpec<T extends KubeObject> {
   kind: string;
   plural: string;
   singular?: string;

@@ -21,7 +21,7 @@ export type CpuUsage = () => { user: number; system: number };
  * nanoseconds. Node's monitorEventLoopDelay with a sample per iteration, which no timer wakes; what its threads bring
  * back (files, names) begins turns that it does not see.
  */
-export interface LoopDelays {
+interface LoopDelays {
   readonly max: number;
   reset(): void;
 }

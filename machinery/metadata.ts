@@ -4,7 +4,7 @@ import { atomic, mandatory, mergedBy, s, type TypeOf } from './schema.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 
-export const ownerReference = s.object(
+const ownerReference = s.object(
   `${meta}.OwnerReference`,
   'Names an object that this one depends on.',
   {
@@ -21,7 +21,7 @@ export const ownerReference = s.object(
 );
 export type OwnerReference = TypeOf<typeof ownerReference>;
 
-export const managedFieldsEntry = s.object(`${meta}.ManagedFieldsEntry`, 'Which fields one manager set, and when.', {
+const managedFieldsEntry = s.object(`${meta}.ManagedFieldsEntry`, 'Which fields one manager set, and when.', {
   apiVersion: s.string('API version that the field set is written in.'),
   fieldsType: s.string('Format of fieldsV1; only FieldsV1 exists.'),
   fieldsV1: s.any(`${meta}.FieldsV1`, 'The set of fields, as a tree of f:, k:, v: and i: keys.'),

@@ -3,11 +3,11 @@
 import { childrenOf, DerError, readDer, tags, textOf } from './der.ts';
 
 /** What TLS sockets of Node have. */
-export interface CertifiedSocket {
+interface CertifiedSocket {
   getPeerCertificate?(): { subject?: object; fingerprint256?: string; valid_to?: string; raw?: Buffer };
 }
 
-export interface PeerName {
+interface PeerName {
   /** Empty where the subject has none. */
   commonName: string;
   organizations: string[];

@@ -35,7 +35,7 @@ function toBlock(type: string, lines: readonly string[]): PemBlock | undefined {
 }
 
 /** The bytes of a base64 text; undefined where it is none. */
-export function bytesOfBase64(base64: string): Uint8Array | undefined {
+function bytesOfBase64(base64: string): Uint8Array | undefined {
   try {
     return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
   } catch {

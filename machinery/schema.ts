@@ -46,7 +46,7 @@ export interface NumberSchema extends Node {
   readonly type: 'integer' | 'number';
   readonly format?: Format;
 }
-export interface BooleanSchema extends Node {
+interface BooleanSchema extends Node {
   readonly type: 'boolean';
 }
 export interface ObjectSchema extends Node {
@@ -103,7 +103,7 @@ type RequiredKeys<F> = {
 }[keyof F];
 type RequiredOf<S> = S extends { readonly [requiredField]?: infer R } ? Exclude<R, undefined> : false;
 /** The TypeScript type of an object with these fields. */
-export type FieldsType<F extends FieldTable> = { [K in RequiredKeys<F>]: TypeOf<F[K]> } & {
+type FieldsType<F extends FieldTable> = { [K in RequiredKeys<F>]: TypeOf<F[K]> } & {
   [K in Exclude<keyof F, RequiredKeys<F>>]?: TypeOf<F[K]>;
 };
 

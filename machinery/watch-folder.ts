@@ -4,7 +4,7 @@
 // may import node:.
 import { type FSWatcher, readFileSync, watch } from 'node:fs';
 
-export type FolderChange = (event: 'rename' | 'change', name: string | null) => void;
+type FolderChange = (event: 'rename' | 'change', name: string | null) => void;
 
 const limits: Record<string, { name: string; what: string; enough: number }> = {
   EMFILE: { name: 'max_user_instances', what: 'inotify instances', enough: 8192 },

@@ -2,7 +2,7 @@
 // each read once from left to right. Upstream: the scanner of libyaml, with its refusals.
 import { TextError } from './json-reader.ts';
 
-export const lineFeed = 0x0a;
+const lineFeed = 0x0a;
 const space = 0x20;
 const tab = 0x09;
 

@@ -6,7 +6,7 @@ import { type CelType, formatType, t } from '../../machinery/cel/types.ts';
 import { append, type FieldError, invalid } from '../../machinery/field-error.ts';
 
 /** What an expression may give; absent: anything. */
-export type ResultTypes = readonly string[] | undefined;
+type ResultTypes = readonly string[] | undefined;
 
 interface Compiled {
   errors: FieldError[];
@@ -27,7 +27,7 @@ function compileExpression(text: string, env: PolicyEnvOptions, results: ResultT
 export const checkExpression = (text: string, env: PolicyEnvOptions, results: ResultTypes, path: string) =>
   compileExpression(text, env, results, path).errors;
 
-export interface NamedExpression {
+interface NamedExpression {
   name: string;
   expression: string;
 }

@@ -44,7 +44,7 @@ export const namedRuleWithOperations = s.atomic(
 );
 export interface NamedRuleWithOperations extends TypeOf<typeof namedRuleWithOperations> {}
 
-export const matchCondition = s.api('admissionregistration.v1.MatchCondition', 'A condition on requests, in CEL.', {
+const matchCondition = s.api('admissionregistration.v1.MatchCondition', 'A condition on requests, in CEL.', {
   expression: s.string('CEL expression that must be true.', mandatory),
   name: s.string('Name of the condition.', mandatory),
 });

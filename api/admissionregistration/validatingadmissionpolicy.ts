@@ -22,7 +22,7 @@ export const validation = s.api('admissionregistration.v1.Validation', 'A rule.'
 });
 export interface Validation extends TypeOf<typeof validation> {}
 
-export const auditAnnotation = s.api('admissionregistration.v1.AuditAnnotation', 'A note for the audit log.', {
+const auditAnnotation = s.api('admissionregistration.v1.AuditAnnotation', 'A note for the audit log.', {
   key: s.string('Key of the note, below the name of the policy.', mandatory),
   valueExpression: s.string('CEL expression that gives its mandatory, or null for none.', mandatory),
 });

@@ -18,7 +18,7 @@ const serviceReference = s.object(`${group}.ServiceReference`, 'A service that a
   port: s.int32('Port of the service.', { pointer: true, default: 443 }),
 });
 
-export const apiServiceSpec = s.object(`${group}.APIServiceSpec`, 'Who answers for a group and version.', {
+const apiServiceSpec = s.object(`${group}.APIServiceSpec`, 'Who answers for a group and version.', {
   caBundle: s.bytes('PEM certificates that the server must be signed by.', atomic),
   group: s.string('The API group.'),
   groupPriorityMinimum: s.int32('Rank of the group in discovery; higher comes first.', mandatory),
@@ -29,7 +29,7 @@ export const apiServiceSpec = s.object(`${group}.APIServiceSpec`, 'Who answers f
 });
 export interface APIServiceSpec extends TypeOf<typeof apiServiceSpec> {}
 
-export const apiServiceCondition = s.object(`${group}.APIServiceCondition`, 'One aspect of the state of a service.', {
+const apiServiceCondition = s.object(`${group}.APIServiceCondition`, 'One aspect of the state of a service.', {
   lastTransitionTime: s.time('When the status last changed.'),
   message: s.string('Explanation for people.'),
   reason: s.string('One word for programs.'),
@@ -38,12 +38,12 @@ export const apiServiceCondition = s.object(`${group}.APIServiceCondition`, 'One
 });
 export interface APIServiceCondition extends TypeOf<typeof apiServiceCondition> {}
 
-export const apiServiceStatus = s.object(`${group}.APIServiceStatus`, 'Whether it answers.', {
+const apiServiceStatus = s.object(`${group}.APIServiceStatus`, 'Whether it answers.', {
   conditions: s.list(apiServiceCondition, 'Available.', mergedBy('type')),
 });
 export interface APIServiceStatus extends TypeOf<typeof apiServiceStatus> {}
 
-export const apiServiceSchema = s.object(`${group}.APIService`, 'Which server answers for a group and version.', {
+const apiServiceSchema = s.object(`${group}.APIService`, 'Which server answers for a group and version.', {
   ...objectFields,
   spec: s.field(apiServiceSpec, 'Who answers for what.', { always: true }),
   status: s.field(apiServiceStatus, 'Whether it answers.', { always: true }),

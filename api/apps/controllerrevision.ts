@@ -9,7 +9,7 @@ import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 
-export const controllerRevisionSchema = s.api('apps.v1.ControllerRevision', "A snapshot of a controller's template.", {
+const controllerRevisionSchema = s.api('apps.v1.ControllerRevision', "A snapshot of a controller's template.", {
   ...typeMeta,
   data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),

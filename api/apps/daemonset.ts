@@ -12,17 +12,17 @@ import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './daemonset/validation.ts';
 
-export const rollingUpdateDaemonSet = s.api('apps.v1.RollingUpdateDaemonSet', 'Pace of a rolling update.', {
+const rollingUpdateDaemonSet = s.api('apps.v1.RollingUpdateDaemonSet', 'Pace of a rolling update.', {
   maxSurge: s.intOrString('Nodes that may run an old and a new pod, as number or percentage.', { pointer: true }),
   maxUnavailable: s.intOrString('Nodes that may be without a pod, as number or percentage.', { pointer: true }),
 });
 
-export const daemonSetUpdateStrategy = s.api('apps.v1.DaemonSetUpdateStrategy', 'How new pods replace old ones.', {
+const daemonSetUpdateStrategy = s.api('apps.v1.DaemonSetUpdateStrategy', 'How new pods replace old ones.', {
   rollingUpdate: s.field(rollingUpdateDaemonSet, 'Settings of RollingUpdate.'),
   type: s.string('RollingUpdate or OnDelete.', { default: 'RollingUpdate', enum: ['OnDelete', 'RollingUpdate'] }),
 });
 
-export const daemonSetSpec = s.api('apps.v1.DaemonSetSpec', 'Desired state of a daemon set.', {
+const daemonSetSpec = s.api('apps.v1.DaemonSetSpec', 'Desired state of a daemon set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   revisionHistoryLimit: s.int32('Old revisions to keep for rollbacks.', { pointer: true, default: 10 }),
   selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
@@ -31,9 +31,9 @@ export const daemonSetSpec = s.api('apps.v1.DaemonSetSpec', 'Desired state of a 
 });
 export interface DaemonSetSpec extends TypeOf<typeof daemonSetSpec> {}
 
-export const daemonSetCondition = conditionOf('apps.v1.DaemonSetCondition', 'a daemon set');
+const daemonSetCondition = conditionOf('apps.v1.DaemonSetCondition', 'a daemon set');
 
-export const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
+const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state of a daemon set.', {
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
   conditions: s.list(daemonSetCondition, 'State of the daemon set.', mergedBy('type')),
   currentNumberScheduled: s.int32('Nodes that run the pod and should.', mandatory),
@@ -46,7 +46,7 @@ export const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state 
   updatedNumberScheduled: s.int32('Nodes that run the current template.'),
 });
 
-export const daemonSetSchema = s.api('apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
+const daemonSetSchema = s.api('apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
   ...objectFields,
   spec: s.field(daemonSetSpec, 'What should run.', { always: true }),
   status: s.field(daemonSetStatus, 'How far it is.', { always: true }),

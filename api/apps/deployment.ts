@@ -13,19 +13,19 @@ import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './deployment/validation.ts';
 
-export const rollingUpdateDeployment = s.api('apps.v1.RollingUpdateDeployment', 'Pace of a rolling update.', {
+const rollingUpdateDeployment = s.api('apps.v1.RollingUpdateDeployment', 'Pace of a rolling update.', {
   maxSurge: s.intOrString('Pods above the desired number, as number or percentage.', { pointer: true }),
   maxUnavailable: s.intOrString('Pods that may be missing, as number or percentage.', { pointer: true }),
 });
 export interface RollingUpdateDeployment extends TypeOf<typeof rollingUpdateDeployment> {}
 
-export const deploymentStrategy = s.api('apps.v1.DeploymentStrategy', 'How new pods replace old ones.', {
+const deploymentStrategy = s.api('apps.v1.DeploymentStrategy', 'How new pods replace old ones.', {
   rollingUpdate: s.field(rollingUpdateDeployment, 'Settings of RollingUpdate.'),
   type: s.string('RollingUpdate or Recreate.', { default: 'RollingUpdate', enum: ['Recreate', 'RollingUpdate'] }),
 });
 export interface DeploymentStrategy extends TypeOf<typeof deploymentStrategy> {}
 
-export const deploymentSpec = s.api('apps.v1.DeploymentSpec', 'Desired state of a deployment.', {
+const deploymentSpec = s.api('apps.v1.DeploymentSpec', 'Desired state of a deployment.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   paused: s.boolean('No roll-outs while true.'),
   progressDeadlineSeconds: s.int32('Seconds without progress after which the roll-out has failed.', {
@@ -43,7 +43,7 @@ export const deploymentSpec = s.api('apps.v1.DeploymentSpec', 'Desired state of 
 });
 export interface DeploymentSpec extends TypeOf<typeof deploymentSpec> {}
 
-export const deploymentCondition = s.api('apps.v1.DeploymentCondition', 'One aspect of the state of a deployment.', {
+const deploymentCondition = s.api('apps.v1.DeploymentCondition', 'One aspect of the state of a deployment.', {
   lastTransitionTime: s.time('When the status last changed.', { always: true }),
   lastUpdateTime: s.time('When it was last written.', { always: true }),
   message: s.string('Explanation for people.'),
@@ -53,7 +53,7 @@ export const deploymentCondition = s.api('apps.v1.DeploymentCondition', 'One asp
 });
 export interface DeploymentCondition extends TypeOf<typeof deploymentCondition> {}
 
-export const deploymentStatus = s.api('apps.v1.DeploymentStatus', 'Observed state of a deployment.', {
+const deploymentStatus = s.api('apps.v1.DeploymentStatus', 'Observed state of a deployment.', {
   availableReplicas: s.int32('Pods that are available.'),
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
   conditions: s.list(deploymentCondition, 'Available, Progressing, ReplicaFailure.', mergedBy('type')),
@@ -66,7 +66,7 @@ export const deploymentStatus = s.api('apps.v1.DeploymentStatus', 'Observed stat
 });
 export interface DeploymentStatus extends TypeOf<typeof deploymentStatus> {}
 
-export const deploymentSchema = s.api('apps.v1.Deployment', 'Keeps replicas of a pod running and rolls out changes.', {
+const deploymentSchema = s.api('apps.v1.Deployment', 'Keeps replicas of a pod running and rolls out changes.', {
   ...objectFields,
   spec: s.field(deploymentSpec, 'What should run.', { always: true }),
   status: s.field(deploymentStatus, 'How far it is.', { always: true }),

@@ -15,16 +15,16 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 import { validateReplicaCounts, validateSelection, validateServingTemplate } from './workload-validation.ts';
 
-export const replicaSetSpec = s.api('apps.v1.ReplicaSetSpec', 'Desired state of a replica set.', {
+const replicaSetSpec = s.api('apps.v1.ReplicaSetSpec', 'Desired state of a replica set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   replicas: s.int32('Desired number of pods.', { pointer: true, default: 1 }),
   selector: s.field(labelSelector, 'Labels of its pods; cannot change.', { required: true }),
   template: s.field(podTemplateSpec, 'The pods.', { always: true }),
 });
 
-export const replicaSetCondition = conditionOf('apps.v1.ReplicaSetCondition', 'a replica set');
+const replicaSetCondition = conditionOf('apps.v1.ReplicaSetCondition', 'a replica set');
 
-export const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed state of a replica set.', {
+const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed state of a replica set.', {
   availableReplicas: s.int32('Pods that are available.'),
   conditions: s.list(replicaSetCondition, 'ReplicaFailure.', mergedBy('type')),
   fullyLabeledReplicas: s.int32('Pods that have all labels of the template.'),
@@ -34,7 +34,7 @@ export const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed stat
   terminatingReplicas: s.int32('Pods that are terminating.', { pointer: true }),
 });
 
-export const replicaSetSchema = s.api('apps.v1.ReplicaSet', 'Keeps a number of equal pods running.', {
+const replicaSetSchema = s.api('apps.v1.ReplicaSet', 'Keeps a number of equal pods running.', {
   ...objectFields,
   spec: s.field(replicaSetSpec, 'What should run.', { always: true }),
   status: s.field(replicaSetStatus, 'How far it is.', { always: true }),

@@ -70,7 +70,7 @@ export function validateServingTemplate(
   return errors;
 }
 
-export interface ReplicaCounts {
+interface ReplicaCounts {
   observedGeneration?: number;
   replicas?: number;
   updatedReplicas?: number;

@@ -7,11 +7,11 @@ import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { userInfo } from './user-info.ts';
 
-export const selfSubjectReviewStatus = s.api('authentication.v1.SelfSubjectReviewStatus', 'Who the caller is.', {
+const selfSubjectReviewStatus = s.api('authentication.v1.SelfSubjectReviewStatus', 'Who the caller is.', {
   userInfo: s.field(userInfo, 'The caller.', { always: true }),
 });
 
-export const selfSubjectReviewSchema = s.api('authentication.v1.SelfSubjectReview', 'Asks who the caller is.', {
+const selfSubjectReviewSchema = s.api('authentication.v1.SelfSubjectReview', 'Asks who the caller is.', {
   ...objectFields,
   status: s.field(selfSubjectReviewStatus, 'The answer.', { always: true }),
 });

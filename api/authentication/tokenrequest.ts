@@ -14,18 +14,18 @@ const boundObjectReference = s.api('authentication.v1.BoundObjectReference', 'Ob
   uid: s.string('UID of the object.'),
 });
 
-export const tokenRequestSpec = s.api('authentication.v1.TokenRequestSpec', 'What token is wished for.', {
+const tokenRequestSpec = s.api('authentication.v1.TokenRequestSpec', 'What token is wished for.', {
   audiences: s.list(s.string(''), 'Audiences of the token.', { always: true, listType: 'atomic' }),
   boundObjectRef: s.field(boundObjectReference, 'Object whose deletion ends the token.'),
   expirationSeconds: s.int64('Lifetime wished for.', { pointer: true, default: 3600 }),
 });
 
-export const tokenRequestStatus = s.api('authentication.v1.TokenRequestStatus', 'A token.', {
+const tokenRequestStatus = s.api('authentication.v1.TokenRequestStatus', 'A token.', {
   expirationTimestamp: s.time('When it expires.', { always: true }),
   token: s.string('The bearer token.', { always: true }),
 });
 
-export const tokenRequestSchema = s.api('authentication.v1.TokenRequest', 'Asks for a token of a service account.', {
+const tokenRequestSchema = s.api('authentication.v1.TokenRequest', 'Asks for a token of a service account.', {
   ...objectFields,
   spec: s.field(tokenRequestSpec, 'The wish.', { always: true }),
   status: s.field(tokenRequestStatus, 'The token.', { always: true }),

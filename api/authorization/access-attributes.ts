@@ -10,12 +10,12 @@ export const nonResourceAttributes = s.api('authorization.v1.NonResourceAttribut
 });
 export interface NonResourceAttributes extends TypeOf<typeof nonResourceAttributes> {}
 
-export const fieldSelectorAttributes = s.api('authorization.v1.FieldSelectorAttributes', 'A field selector.', {
+const fieldSelectorAttributes = s.api('authorization.v1.FieldSelectorAttributes', 'A field selector.', {
   rawSelector: s.string('In text form.'),
   requirements: s.list(fieldSelectorRequirement, 'As a list of conditions.', atomic),
 });
 
-export const labelSelectorAttributes = s.api('authorization.v1.LabelSelectorAttributes', 'A label selector.', {
+const labelSelectorAttributes = s.api('authorization.v1.LabelSelectorAttributes', 'A label selector.', {
   rawSelector: s.string('In text form.'),
   requirements: s.list(labelSelectorRequirement, 'As a list of conditions.', atomic),
 });

@@ -6,7 +6,7 @@ import { objectFields } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const selfSubjectRulesReviewSpec = s.api('authorization.v1.SelfSubjectRulesReviewSpec', 'Which namespace.', {
+const selfSubjectRulesReviewSpec = s.api('authorization.v1.SelfSubjectRulesReviewSpec', 'Which namespace.', {
   namespace: s.string('Name of the namespace.'),
 });
 
@@ -24,7 +24,7 @@ export const resourceRule = s.api('authorization.v1.ResourceRule', 'Verbs on res
 });
 export interface ResourceRule extends TypeOf<typeof resourceRule> {}
 
-export const subjectRulesReviewStatus = s.api('authorization.v1.SubjectRulesReviewStatus', 'What is allowed.', {
+const subjectRulesReviewStatus = s.api('authorization.v1.SubjectRulesReviewStatus', 'What is allowed.', {
   evaluationError: s.string('What went wrong while gathering.'),
   incomplete: s.boolean('Some authorizers could not list their rules.', mandatory),
   nonResourceRules: s.list(nonResourceRule, 'URL paths that may be used.', { ...mandatory, ...atomic }),

@@ -7,16 +7,16 @@ import { mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
-export const scaleSpec = s.api('autoscaling.v1.ScaleSpec', 'Desired number of replicas.', {
+const scaleSpec = s.api('autoscaling.v1.ScaleSpec', 'Desired number of replicas.', {
   replicas: s.int32('Desired number.'),
 });
 
-export const scaleStatus = s.api('autoscaling.v1.ScaleStatus', 'Observed number of replicas.', {
+const scaleStatus = s.api('autoscaling.v1.ScaleStatus', 'Observed number of replicas.', {
   replicas: s.int32('Number of pods.', mandatory),
   selector: s.string('Labels of the pods in text form.'),
 });
 
-export const scaleSchema = s.api('autoscaling.v1.Scale', 'The number of replicas of a workload.', {
+const scaleSchema = s.api('autoscaling.v1.Scale', 'The number of replicas of a workload.', {
   ...objectFields,
   spec: s.field(scaleSpec, 'Desired number.', { always: true }),
   status: s.field(scaleStatus, 'Observed number.', { always: true }),

@@ -11,7 +11,7 @@ import type { ObjectOf } from '../meta/object.ts';
 /** Where every node keeps a lease under its own name. */
 export const nodeLeaseNamespace = 'kube-node-lease';
 
-export const leaseSpec = s.api('coordination.v1.LeaseSpec', 'Who holds a lease, and until when.', {
+const leaseSpec = s.api('coordination.v1.LeaseSpec', 'Who holds a lease, and until when.', {
   acquireTime: s.microTime('When the holder got it.'),
   holderIdentity: s.string('Who holds it.', { pointer: true }),
   leaseDurationSeconds: s.int32('Seconds after renewTime for which it is held.', { pointer: true }),
@@ -22,7 +22,7 @@ export const leaseSpec = s.api('coordination.v1.LeaseSpec', 'Who holds a lease, 
 });
 export interface LeaseSpec extends TypeOf<typeof leaseSpec> {}
 
-export const leaseSchema = s.api('coordination.v1.Lease', 'A lock or heartbeat with an expiry.', {
+const leaseSchema = s.api('coordination.v1.Lease', 'A lock or heartbeat with an expiry.', {
   ...objectFields,
   spec: s.field(leaseSpec, 'Who holds the lease, and until when.', { always: true }),
 });

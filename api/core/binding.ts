@@ -8,7 +8,7 @@ import { mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { objectReference } from './object-reference.ts';
 
-export const bindingSchema = s.api('core.v1.Binding', 'Binds a pod to a node.', {
+const bindingSchema = s.api('core.v1.Binding', 'Binds a pod to a node.', {
   ...objectFields,
   target: s.field(objectReference, 'The node.', mandatory),
 });

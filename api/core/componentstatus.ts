@@ -5,7 +5,7 @@ import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import { mandatory, mergedBy, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const componentCondition = s.api('core.v1.ComponentCondition', 'Whether a part of the control plane is well.', {
+const componentCondition = s.api('core.v1.ComponentCondition', 'Whether a part of the control plane is well.', {
   error: s.string('What went wrong.'),
   message: s.string('Explanation for people.'),
   status: s.string('True, False or Unknown.', mandatory),

@@ -12,7 +12,7 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { immutableDataText, maxDataBytes } from './secret/validation.ts';
 
-export const configMapSchema = s.api('core.v1.ConfigMap', 'Configuration as keys and values.', {
+const configMapSchema = s.api('core.v1.ConfigMap', 'Configuration as keys and values.', {
   ...typeMeta,
   binaryData: s.map(s.bytes(''), 'Values that are not text, in base64.'),
   data: s.map(s.string(''), 'Text values.'),

@@ -11,7 +11,7 @@ import { repackSubsets } from './endpoints/subsets.ts';
 import { validateEndpoints } from './endpoints/validation.ts';
 import { objectReference } from './object-reference.ts';
 
-export const endpointAddress = s.atomic('core.v1.EndpointAddress', 'One address.', {
+const endpointAddress = s.atomic('core.v1.EndpointAddress', 'One address.', {
   hostname: s.string('Host name of the endpoint.'),
   ip: s.string('The address.', mandatory),
   nodeName: s.string('Node it is on.', { pointer: true }),
@@ -27,13 +27,13 @@ export const endpointPort = s.atomic('core.v1.EndpointPort', 'A port.', {
 });
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
-export const endpointSubset = s.api('core.v1.EndpointSubset', 'Addresses that share their ports.', {
+const endpointSubset = s.api('core.v1.EndpointSubset', 'Addresses that share their ports.', {
   addresses: s.list(endpointAddress, 'Addresses that are ready.', atomic),
   notReadyAddresses: s.list(endpointAddress, 'Addresses that are not ready.', atomic),
   ports: s.list(endpointPort, 'Ports of all of them.', atomic),
 });
 
-export const endpointsSchema = s.api('core.v1.Endpoints', 'Addresses behind a service; superseded by EndpointSlice.', {
+const endpointsSchema = s.api('core.v1.Endpoints', 'Addresses behind a service; superseded by EndpointSlice.', {
   ...objectFields,
   subsets: s.list(endpointSubset, 'Groups of addresses that share their ports.', atomic),
 });

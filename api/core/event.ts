@@ -13,12 +13,12 @@ import { eventSource } from './event/source.ts';
 import { validateEvent, validateStrictEvent } from './event/validation.ts';
 import { objectReference } from './object-reference.ts';
 
-export const eventSeries = s.api('core.v1.EventSeries', 'Repetitions of an event.', {
+const eventSeries = s.api('core.v1.EventSeries', 'Repetitions of an event.', {
   count: s.int32('How many so far.'),
   lastObservedTime: s.microTime('When the last one was seen.', { always: true }),
 });
 
-export const eventSchema = s.api('core.v1.Event', 'Something that happened to an object.', {
+const eventSchema = s.api('core.v1.Event', 'Something that happened to an object.', {
   ...typeMeta,
   action: s.string('What was done or failed.'),
   count: s.int32('How often it happened.'),

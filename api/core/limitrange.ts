@@ -10,7 +10,7 @@ import { validateQualifiedName } from '../meta/checks.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { isOvercommitAllowed, validateAnyResourceName, validateContainerResourceName } from './resource-names.ts';
 
-export const limitRangeItem = s.api('core.v1.LimitRangeItem', 'Bounds for one type of object.', {
+const limitRangeItem = s.api('core.v1.LimitRangeItem', 'Bounds for one type of object.', {
   default: s.map(s.quantity(''), 'Limits for containers that say none.'),
   defaultRequest: s.map(s.quantity(''), 'Requests for containers that say none.'),
   max: s.map(s.quantity(''), 'Most of each resource.'),
@@ -20,11 +20,11 @@ export const limitRangeItem = s.api('core.v1.LimitRangeItem', 'Bounds for one ty
 });
 export interface LimitRangeItem extends TypeOf<typeof limitRangeItem> {}
 
-export const limitRangeSpec = s.api('core.v1.LimitRangeSpec', 'Bounds for single objects.', {
+const limitRangeSpec = s.api('core.v1.LimitRangeSpec', 'Bounds for single objects.', {
   limits: s.list(limitRangeItem, 'Bounds by type.', { ...mandatory, ...atomic }),
 });
 
-export const limitRangeSchema = s.api('core.v1.LimitRange', 'Defaults and bounds for single objects of a namespace.', {
+const limitRangeSchema = s.api('core.v1.LimitRange', 'Defaults and bounds for single objects of a namespace.', {
   ...objectFields,
   spec: s.field(limitRangeSpec, 'The bounds.', { always: true }),
 });

@@ -13,16 +13,16 @@ import { validateOwnFinalizer } from '../meta/validation.ts';
 const condition = s.api('core.v1.NamespaceCondition', "One aspect of a namespace's deletion.", conditionFields);
 export interface NamespaceCondition extends TypeOf<typeof condition> {}
 
-export const namespaceSpec = s.api('core.v1.NamespaceSpec', 'Desired state of a namespace.', {
+const namespaceSpec = s.api('core.v1.NamespaceSpec', 'Desired state of a namespace.', {
   finalizers: s.list(s.string(''), 'Must be empty before the namespace may go.', atomic),
 });
 
-export const namespaceStatus = s.api('core.v1.NamespaceStatus', 'Observed state of a namespace.', {
+const namespaceStatus = s.api('core.v1.NamespaceStatus', 'Observed state of a namespace.', {
   conditions: s.list(condition, 'Progress and problems of its deletion.', mergedBy('type')),
   phase: s.string('Active or Terminating.', { default: 'Active', enum: ['Active', 'Terminating'] }),
 });
 
-export const namespaceSchema = s.api('core.v1.Namespace', 'A scope for names; most objects live in one.', {
+const namespaceSchema = s.api('core.v1.Namespace', 'A scope for names; most objects live in one.', {
   ...objectFields,
   spec: s.field(namespaceSpec, 'What the namespace should be.', { always: true }),
   status: s.field(namespaceStatus, 'Where the namespace stands.', { always: true }),

@@ -12,7 +12,7 @@ import { validateNode, validateNodeStatus, validateNodeUpdate } from './node/val
 
 export type { Taint } from './node/taint.ts';
 
-export const nodeSpec = s.api('core.v1.NodeSpec', 'Desired state of a node.', {
+const nodeSpec = s.api('core.v1.NodeSpec', 'Desired state of a node.', {
   configSource: s.field(nodeConfigSource, 'Dynamic kubelet configuration; no longer used.'),
   externalID: s.string('Former machine id; no longer used.'),
   podCIDR: s.string('Address range for the pods of this node.'),
@@ -25,7 +25,7 @@ export const nodeSpec = s.api('core.v1.NodeSpec', 'Desired state of a node.', {
   unschedulable: s.boolean('No new pods are scheduled here; set by cordon.'),
 });
 
-export const nodeSchema = s.api('core.v1.Node', 'A machine that runs pods.', {
+const nodeSchema = s.api('core.v1.Node', 'A machine that runs pods.', {
   ...objectFields,
   spec: s.field(nodeSpec, 'What the node should be.', { always: true }),
   status: s.field(nodeStatus, 'What the node reports; written by its kubelet.', { always: true }),

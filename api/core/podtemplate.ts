@@ -11,7 +11,7 @@ import { validatePodTemplate } from './pod/pod-spec-validation.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 import { warnOfTemplate } from './pod/warnings.ts';
 
-export const podTemplateSchema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
+const podTemplateSchema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
   ...objectFields,
   template: s.field(podTemplateSpec, 'The pod.', { always: true }),
 });

@@ -21,7 +21,7 @@ const spec = s.api('core.v1.ReplicationControllerSpec', 'Desired state of a repl
   template: s.field(podTemplateSpec, 'The pods.'),
 });
 
-export const replicationControllerCondition = conditionOf(
+const replicationControllerCondition = conditionOf(
   'core.v1.ReplicationControllerCondition',
   'a replication controller',
 );

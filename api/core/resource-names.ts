@@ -32,7 +32,7 @@ const quotaResources = new Set<string>([
 const counted = new Set(countedResources);
 
 /** Resources of Kubernetes itself: without a domain, or in its own. */
-export const isNativeResource = (name: string) => !name.includes('/') || name.includes('kubernetes.io/');
+const isNativeResource = (name: string) => !name.includes('/') || name.includes('kubernetes.io/');
 
 /** Resources of devices and the like: in a domain of their own, with a name that a quota can take. */
 export function isExtendedResource(name: string): boolean {

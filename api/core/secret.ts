@@ -11,7 +11,7 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateSecret, validateSecretUpdate } from './secret/validation.ts';
 
-export const secretSchema = s.api('core.v1.Secret', 'Secret data as keys and values.', {
+const secretSchema = s.api('core.v1.Secret', 'Secret data as keys and values.', {
   ...typeMeta,
   data: s.map(s.bytes(''), 'Values in base64.'),
   immutable: s.boolean('Content can never change again.', { pointer: true }),

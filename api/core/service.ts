@@ -21,7 +21,7 @@ export const servicePort = s.api('core.v1.ServicePort', 'A port of a service.', 
 });
 export interface ServicePort extends TypeOf<typeof servicePort> {}
 
-export const clientIPConfig = s.api('core.v1.ClientIPConfig', 'Affinity by client address.', {
+const clientIPConfig = s.api('core.v1.ClientIPConfig', 'Affinity by client address.', {
   timeoutSeconds: s.int32('How long it lasts without traffic.', { pointer: true }),
 });
 
@@ -29,7 +29,7 @@ export const sessionAffinityConfig = s.api('core.v1.SessionAffinityConfig', 'Set
   clientIP: s.field(clientIPConfig, 'For ClientIP.'),
 });
 
-export const serviceSpec = s.api('core.v1.ServiceSpec', 'How a service behaves.', {
+const serviceSpec = s.api('core.v1.ServiceSpec', 'How a service behaves.', {
   allocateLoadBalancerNodePorts: s.boolean('Whether a load balancer service takes node ports.', { pointer: true }),
   clusterIP: s.string('Virtual address; None for a headless service.'),
   clusterIPs: s.list(s.string(''), 'Virtual addresses, one per family; the first equals clusterIP.', atomic),
@@ -67,7 +67,7 @@ export const serviceSpec = s.api('core.v1.ServiceSpec', 'How a service behaves.'
 });
 export interface ServiceSpec extends TypeOf<typeof serviceSpec> {}
 
-export const portStatus = s.api('core.v1.PortStatus', 'State of a load balancer port.', {
+const portStatus = s.api('core.v1.PortStatus', 'State of a load balancer port.', {
   error: s.string('Why it does not work.', { pointer: true }),
   port: s.int32('Port number.', mandatory),
   protocol: s.string('TCP, UDP or SCTP.', { required: true, always: true, enum: ['SCTP', 'TCP', 'UDP'] }),
@@ -80,16 +80,16 @@ export const loadBalancerIngress = s.api('core.v1.LoadBalancerIngress', 'An entr
   ports: s.list(portStatus, 'State of its ports.', atomic),
 });
 
-export const loadBalancerStatus = s.api('core.v1.LoadBalancerStatus', 'State of a load balancer.', {
+const loadBalancerStatus = s.api('core.v1.LoadBalancerStatus', 'State of a load balancer.', {
   ingress: s.list(loadBalancerIngress, 'Where it takes traffic.', atomic),
 });
 
-export const serviceStatus = s.api('core.v1.ServiceStatus', 'Observed state of a service.', {
+const serviceStatus = s.api('core.v1.ServiceStatus', 'Observed state of a service.', {
   conditions: s.list(condition, 'State of the service.', mergedBy('type')),
   loadBalancer: s.field(loadBalancerStatus, 'State of the load balancer.', { always: true }),
 });
 
-export const serviceSchema = s.api('core.v1.Service', 'A stable address for a set of pods.', {
+const serviceSchema = s.api('core.v1.Service', 'A stable address for a set of pods.', {
   ...objectFields,
   spec: s.field(serviceSpec, 'How the service behaves.', { always: true }),
   status: s.field(serviceStatus, 'Where the service stands.', { always: true }),

@@ -8,7 +8,7 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { localObjectReference, objectReference } from './object-reference.ts';
 
-export const serviceAccountSchema = s.api('core.v1.ServiceAccount', 'An identity for the processes in pods.', {
+const serviceAccountSchema = s.api('core.v1.ServiceAccount', 'An identity for the processes in pods.', {
   ...typeMeta,
   automountServiceAccountToken: s.boolean('Whether pods get its token by default.', { pointer: true }),
   imagePullSecrets: s.list(localObjectReference, 'Secrets for pulling images, given to its pods.', atomic),

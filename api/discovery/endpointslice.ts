@@ -18,15 +18,15 @@ export const endpointConditions = s.api('discovery.v1.EndpointConditions', 'Whet
   terminating: s.boolean('Is being ended.', { pointer: true }),
 });
 
-export const forNode = s.api('discovery.v1.ForNode', 'A node that should use an endpoint.', {
+const forNode = s.api('discovery.v1.ForNode', 'A node that should use an endpoint.', {
   name: s.string('Name of the node.', mandatory),
 });
 
-export const forZone = s.api('discovery.v1.ForZone', 'A zone that should use an endpoint.', {
+const forZone = s.api('discovery.v1.ForZone', 'A zone that should use an endpoint.', {
   name: s.string('Name of the zone.', mandatory),
 });
 
-export const endpointHints = s.api('discovery.v1.EndpointHints', 'Who should use an endpoint.', {
+const endpointHints = s.api('discovery.v1.EndpointHints', 'Who should use an endpoint.', {
   forNodes: s.list(forNode, 'Nodes that should use it.', atomic),
   forZones: s.list(forZone, 'Zones that should use it.', atomic),
 });
@@ -55,7 +55,7 @@ export const endpointPort = s.atomic('discovery.v1.EndpointPort', 'A port.', {
 });
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
-export const endpointSliceSchema = s.api('discovery.v1.EndpointSlice', 'Some of the endpoints behind a service.', {
+const endpointSliceSchema = s.api('discovery.v1.EndpointSlice', 'Some of the endpoints behind a service.', {
   ...typeMeta,
   addressType: s.string('IPv4, IPv6 or FQDN.', { required: true, always: true, enum: ['FQDN', 'IPv4', 'IPv6'] }),
   endpoints: s.list(endpoint, 'The endpoints; at most 1000.', { always: true, listType: 'atomic' }),

@@ -7,7 +7,7 @@ import { eventSource } from '../core/event/source.ts';
 import { objectReference } from '../core/object-reference.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const eventsEventSeries = s.api('events.v1.EventSeries', 'Repetitions of an event.', {
+const eventsEventSeries = s.api('events.v1.EventSeries', 'Repetitions of an event.', {
   count: s.int32('How many so far.', mandatory),
   lastObservedTime: s.microTime('When the last one was seen.', mandatory),
 });

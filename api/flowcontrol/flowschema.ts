@@ -60,7 +60,7 @@ const levelReference = s.api('flowcontrol.v1.PriorityLevelConfigurationReference
   name: s.string('Name of the level.', mandatory),
 });
 
-export const flowSchemaSpec = s.api('flowcontrol.v1.FlowSchemaSpec', 'Which requests belong to a level.', {
+const flowSchemaSpec = s.api('flowcontrol.v1.FlowSchemaSpec', 'Which requests belong to a level.', {
   distinguisherMethod: s.field(distinguisherMethod, 'What makes requests one flow; absent: all are one.'),
   matchingPrecedence: s.int32('Which schema goes first; lower does.', { always: true, default: 1000 }),
   priorityLevelConfiguration: s.field(levelReference, 'The level.', mandatory),
@@ -80,7 +80,7 @@ const status = s.api('flowcontrol.v1.FlowSchemaStatus', 'Observed state of a sch
   conditions: s.list(condition, 'State of the schema.', mergedBy('type')),
 });
 
-export const flowSchemaSchema = s.api('flowcontrol.v1.FlowSchema', 'Which requests belong to a priority level.', {
+const flowSchemaSchema = s.api('flowcontrol.v1.FlowSchema', 'Which requests belong to a priority level.', {
   ...objectFields,
   spec: s.field(flowSchemaSpec, 'Which requests belong to the level.', { always: true }),
   status: s.field(status, 'State of the schema.', { always: true }),

@@ -13,7 +13,7 @@ import {
 } from '../../machinery/name-rules.ts';
 import { checkIP } from './addresses.ts';
 
-export type NameRule = 'subdomain' | 'label' | 'path' | 'ip';
+type NameRule = 'subdomain' | 'label' | 'path' | 'ip';
 
 export const annotationsMaxBytes = 256 * 1024;
 

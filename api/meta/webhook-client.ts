@@ -130,7 +130,7 @@ export function validateCABundle(caBundle: string, path: string): FieldError[] {
 }
 
 /** The bytes of a base64 text as characters; empty where it is none. */
-export function decodeAscii(base64: string): string {
+function decodeAscii(base64: string): string {
   try {
     return atob(base64);
   } catch {
@@ -139,7 +139,7 @@ export function decodeAscii(base64: string): string {
 }
 
 /** Whether these bytes are one DER sequence from first to last. */
-export function isSequence(bytes: string): boolean {
+function isSequence(bytes: string): boolean {
   if (bytes.charCodeAt(0) !== 0x30) return false;
   const first = bytes.charCodeAt(1);
   if (first < 0x80) return bytes.length === 2 + first;

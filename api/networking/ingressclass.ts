@@ -20,12 +20,12 @@ const reference = s.api('networking.v1.IngressClassParametersReference', 'Names 
 });
 export interface IngressClassParametersReference extends TypeOf<typeof reference> {}
 
-export const ingressClassSpec = s.api('networking.v1.IngressClassSpec', 'A controller of ingresses.', {
+const ingressClassSpec = s.api('networking.v1.IngressClassSpec', 'A controller of ingresses.', {
   controller: s.string('Name of the controller, a domain and a path.'),
   parameters: s.field(reference, 'An object with settings of the controller.'),
 });
 
-export const ingressClassSchema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {
+const ingressClassSchema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {
   ...objectFields,
   spec: s.field(ingressClassSpec, 'The controller and its settings.', { always: true }),
 });

@@ -18,11 +18,11 @@ export const parentReference = s.api('networking.v1.ParentReference', 'Who has a
 });
 export interface ParentReference extends TypeOf<typeof parentReference> {}
 
-export const ipAddressSpec = s.api('networking.v1.IPAddressSpec', 'Who has an address.', {
+const ipAddressSpec = s.api('networking.v1.IPAddressSpec', 'Who has an address.', {
   parentRef: s.field(parentReference, 'The object that has it.', { required: true }),
 });
 
-export const ipAddressSchema = s.api('networking.v1.IPAddress', 'An address that is given away.', {
+const ipAddressSchema = s.api('networking.v1.IPAddress', 'An address that is given away.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the address.', { always: true }),
   spec: s.field(ipAddressSpec, 'Who has it.', mandatory),

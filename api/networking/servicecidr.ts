@@ -10,15 +10,15 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { immutableText } from '../meta/validation.ts';
 
-export const serviceCIDRSpec = s.api('networking.v1.ServiceCIDRSpec', 'Ranges of addresses.', {
+const serviceCIDRSpec = s.api('networking.v1.ServiceCIDRSpec', 'Ranges of addresses.', {
   cidrs: s.list(s.string(''), 'One range, or one of each family.', atomic),
 });
 
-export const serviceCIDRStatus = s.api('networking.v1.ServiceCIDRStatus', 'State of the ranges.', {
+const serviceCIDRStatus = s.api('networking.v1.ServiceCIDRStatus', 'State of the ranges.', {
   conditions: s.list(condition, 'Whether they are in use.', mergedBy('type')),
 });
 
-export const serviceCIDRSchema = s.api('networking.v1.ServiceCIDR', 'Ranges that Services get their addresses from.', {
+const serviceCIDRSchema = s.api('networking.v1.ServiceCIDR', 'Ranges that Services get their addresses from.', {
   ...objectFields,
   spec: s.field(serviceCIDRSpec, 'The ranges.', { always: true }),
   status: s.field(serviceCIDRStatus, 'Whether they are in use.', { always: true }),

@@ -23,7 +23,7 @@ export const scheduling = s.api('node.v1.Scheduling', 'Which nodes have it.', {
   tolerations: s.list(toleration, 'Their taints that the pods tolerate.', atomic),
 });
 
-export const runtimeClassSchema = s.api('node.v1.RuntimeClass', 'A way of running containers.', {
+const runtimeClassSchema = s.api('node.v1.RuntimeClass', 'A way of running containers.', {
   ...typeMeta,
   handler: s.string('What the runtime of the nodes calls it.', mandatory),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),

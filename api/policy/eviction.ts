@@ -7,7 +7,7 @@ import { s } from '../../machinery/schema.ts';
 import { deleteOptions } from '../meta/delete-options.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-export const evictionSchema = s.api('policy.v1.Eviction', 'Asks to delete a pod within its disruption budget.', {
+const evictionSchema = s.api('policy.v1.Eviction', 'Asks to delete a pod within its disruption budget.', {
   ...typeMeta,
   deleteOptions: s.field(deleteOptions, 'How to delete it.'),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),

@@ -16,7 +16,7 @@ import { validateConditions } from '../meta/condition-validation.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
-export const podDisruptionBudgetSpec = s.api('policy.v1.PodDisruptionBudgetSpec', 'What must stay of a set of pods.', {
+const podDisruptionBudgetSpec = s.api('policy.v1.PodDisruptionBudgetSpec', 'What must stay of a set of pods.', {
   maxUnavailable: s.intOrString('Most pods that may be missing, as number or percentage.', { pointer: true }),
   minAvailable: s.intOrString('Least pods that must be there, as number or percentage.', { pointer: true }),
   selector: s.field(labelSelector, 'Labels of the pods; empty for all of the namespace.', { patchStrategy: 'replace' }),
@@ -26,7 +26,7 @@ export const podDisruptionBudgetSpec = s.api('policy.v1.PodDisruptionBudgetSpec'
   }),
 });
 
-export const podDisruptionBudgetStatus = s.api('policy.v1.PodDisruptionBudgetStatus', 'Observed state of a budget.', {
+const podDisruptionBudgetStatus = s.api('policy.v1.PodDisruptionBudgetStatus', 'Observed state of a budget.', {
   conditions: s.list(condition, 'DisruptionAllowed.', mergedBy('type')),
   currentHealthy: s.int32('Healthy pods.', { always: true }),
   desiredHealthy: s.int32('Healthy pods that must stay.', { always: true }),

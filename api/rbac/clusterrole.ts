@@ -12,7 +12,7 @@ export const aggregationRule = s.api('rbac.v1.AggregationRule', 'How rules are g
   clusterRoleSelectors: s.list(labelSelector, 'Labels of the cluster roles to gather.', atomic),
 });
 
-export const clusterRoleSchema = s.api('rbac.v1.ClusterRole', 'Permissions for use in any namespace or cluster-wide.', {
+const clusterRoleSchema = s.api('rbac.v1.ClusterRole', 'Permissions for use in any namespace or cluster-wide.', {
   ...typeMeta,
   aggregationRule: s.field(aggregationRule, 'Makes the rules from other cluster roles.'),
   metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),

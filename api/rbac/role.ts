@@ -8,7 +8,7 @@ import type { ObjectOf } from '../meta/object.ts';
 import { policyRule } from './policy-rule.ts';
 import { validateRules } from './validation.ts';
 
-export const roleSchema = s.api('rbac.v1.Role', 'Permissions within a namespace.', {
+const roleSchema = s.api('rbac.v1.Role', 'Permissions within a namespace.', {
   ...objectFields,
   rules: s.list(policyRule, 'What is permitted.', { always: true, listType: 'atomic' }),
 });

@@ -9,7 +9,7 @@ import { bindingColumns, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-export const roleBindingSchema = s.api('rbac.v1.RoleBinding', 'Grants a role to subjects within a namespace.', {
+const roleBindingSchema = s.api('rbac.v1.RoleBinding', 'Grants a role to subjects within a namespace.', {
   ...objectFields,
   roleRef: s.field(roleRef, 'The role; cannot change.', mandatory),
   subjects: s.list(subject, 'Who gets it.', atomic),

@@ -21,7 +21,7 @@ const deviceClassSpec = s.api('resource.v1.DeviceClassSpec', 'Which devices belo
   selectors: s.list(deviceSelector, 'What its devices are like; all must hold.', atomic),
 });
 
-export const deviceClassSchema = s.api('resource.v1.DeviceClass', 'A kind of device that claims can ask for.', {
+const deviceClassSchema = s.api('resource.v1.DeviceClass', 'A kind of device that claims can ask for.', {
   ...objectFields,
   spec: s.field(deviceClassSpec, 'Which devices belong to it.', mandatory),
 });

@@ -10,7 +10,7 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 
-export const priorityClassSchema = s.api('scheduling.v1.PriorityClass', 'A name for a pod priority.', {
+const priorityClassSchema = s.api('scheduling.v1.PriorityClass', 'A name for a pod priority.', {
   ...typeMeta,
   description: s.string('When to use it.'),
   globalDefault: s.boolean('Given to pods that name no class.'),

@@ -9,13 +9,13 @@ import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 
-export const csiTokenRequest = s.api('storage.v1.TokenRequest', "A token of the pod's account that the driver gets.", {
+const csiTokenRequest = s.api('storage.v1.TokenRequest', "A token of the pod's account that the driver gets.", {
   audience: s.string('Whom the token is for; the API server when empty.', mandatory),
   expirationSeconds: s.int64('How long it is valid.', { pointer: true }),
 });
-export interface CSITokenRequest extends TypeOf<typeof csiTokenRequest> {}
+interface CSITokenRequest extends TypeOf<typeof csiTokenRequest> {}
 
-export const csiDriverSpec = s.api('storage.v1.CSIDriverSpec', 'How a storage driver is used.', {
+const csiDriverSpec = s.api('storage.v1.CSIDriverSpec', 'How a storage driver is used.', {
   attachRequired: s.boolean('Whether volumes are attached to a node before they are mounted.', {
     pointer: true,
     default: true,
@@ -43,7 +43,7 @@ export const csiDriverSpec = s.api('storage.v1.CSIDriverSpec', 'How a storage dr
   volumeLifecycleModes: s.list(s.string(''), 'Persistent, Ephemeral or both.', { listType: 'set' }),
 });
 
-export const csiDriverSchema = s.api('storage.v1.CSIDriver', 'A storage driver of the cluster.', {
+const csiDriverSchema = s.api('storage.v1.CSIDriver', 'A storage driver of the cluster.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the driver.', { always: true }),
   spec: s.field(csiDriverSpec, 'How the driver is used.', mandatory),

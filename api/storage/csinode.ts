@@ -11,11 +11,11 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 import { validateCSIDriverName } from './parameters.ts';
 
-export const volumeNodeResources = s.api('storage.v1.VolumeNodeResources', 'How many volumes a node can take.', {
+const volumeNodeResources = s.api('storage.v1.VolumeNodeResources', 'How many volumes a node can take.', {
   count: s.int32('Most volumes that can be attached; without a limit when absent.', { pointer: true }),
 });
 
-export const csiNodeDriver = s.api('storage.v1.CSINodeDriver', 'A storage driver on a node.', {
+const csiNodeDriver = s.api('storage.v1.CSINodeDriver', 'A storage driver on a node.', {
   allocatable: s.field(volumeNodeResources, 'How many volumes it can take.'),
   name: s.string('Name of the driver.', mandatory),
   nodeID: s.string('What the driver calls the node.', mandatory),
@@ -26,11 +26,11 @@ export const csiNodeDriver = s.api('storage.v1.CSINodeDriver', 'A storage driver
 });
 export interface CSINodeDriver extends TypeOf<typeof csiNodeDriver> {}
 
-export const csiNodeSpec = s.api('storage.v1.CSINodeSpec', 'The storage drivers on a node.', {
+const csiNodeSpec = s.api('storage.v1.CSINodeSpec', 'The storage drivers on a node.', {
   drivers: s.list(csiNodeDriver, 'The drivers.', { required: true, always: true, ...mergedBy('name') }),
 });
 
-export const csiNodeSchema = s.api('storage.v1.CSINode', 'The storage drivers on a node.', {
+const csiNodeSchema = s.api('storage.v1.CSINode', 'The storage drivers on a node.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the node.', { always: true }),
   spec: s.field(csiNodeSpec, 'The drivers.', mandatory),

@@ -23,7 +23,7 @@ const selectorTerm = s.atomic('core.v1.TopologySelectorTerm', 'Where volumes may
 });
 export interface TopologySelectorTerm extends TypeOf<typeof selectorTerm> {}
 
-export const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
+const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
   ...typeMeta,
   allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
   allowedTopologies: s.list(selectorTerm, 'Where volumes may be made; anywhere when empty.', atomic),

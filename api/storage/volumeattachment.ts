@@ -52,7 +52,7 @@ const volumeAttachmentStatus = s.api('storage.v1.VolumeAttachmentStatus', 'How t
   detachError: s.field(volumeError, 'Why it could not be detached.'),
 });
 
-export const volumeAttachmentSchema = s.api('storage.v1.VolumeAttachment', 'That a volume is attached to a node.', {
+const volumeAttachmentSchema = s.api('storage.v1.VolumeAttachment', 'That a volume is attached to a node.', {
   ...objectFields,
   spec: s.field(volumeAttachmentSpec, 'Which volume goes to which node.', mandatory),
   status: s.field(volumeAttachmentStatus, 'How that went.', { always: true }),

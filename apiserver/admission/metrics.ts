@@ -10,7 +10,7 @@ const buckets = [0.005, 0.025, 0.1, 0.5, 1, 2.5];
 const highestCode = 600;
 
 /** What a policy's rule comes to. */
-export interface PolicyCheck {
+interface PolicyCheck {
   policy: string;
   binding: string;
   action: 'allow' | 'deny' | 'warn' | 'audit';
@@ -18,7 +18,7 @@ export interface PolicyCheck {
 }
 
 /** A webhook that was asked. */
-export interface AskedWebhook {
+interface AskedWebhook {
   name: string;
   operation: string;
   isMutating: boolean;

@@ -11,7 +11,7 @@ import { describeFailure } from '../webhook-client.ts';
 import { asHeaderBytes, identityHeaders, isIdentityHeader, type RemoteClient } from './remote.ts';
 
 /** A plain text, as net/http's Error gives it. */
-export const textAnswer = (code: number, text: string): FrontResponse => ({
+const textAnswer = (code: number, text: string): FrontResponse => ({
   code,
   headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
   body: `${text}\n`,

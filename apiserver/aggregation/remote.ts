@@ -37,7 +37,7 @@ export function tlsOf(spec: APIServiceSpec, proxyTls: ProxyClientTls | undefined
 }
 
 /** As whom the server itself asks. */
-export const aggregatorUser: UserInfo = { username: 'system:kube-aggregator', groups: ['system:masters'] };
+const aggregatorUser: UserInfo = { username: 'system:kube-aggregator', groups: ['system:masters'] };
 
 /** Headers that say who is asking: nobody but us may send them. */
 export const isIdentityHeader = (name: string): boolean => name.startsWith('x-remote-');
@@ -78,7 +78,7 @@ export const asHeaderBytes = (headers: Record<string, string | string[]>): Recor
 };
 
 /** A document of an aggregated server. */
-export interface Fetched {
+interface Fetched {
   /** Where it was asked for. */
   url: string;
   code: number;

@@ -7,7 +7,7 @@ import type { KindTable } from '../registry/kind-table.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
 
-export interface RangeDeps {
+interface RangeDeps {
   store: ObjectStore;
   kinds: KindTable;
   /** The range that the server was started with. */
@@ -38,7 +38,7 @@ export interface Bounds {
 }
 
 /** Without the network's own address and, in IPv4, that of broadcasts. */
-export function usableOf(cidr: CIDR): Bounds {
+function usableOf(cidr: CIDR): Bounds {
   const broadcast = cidr.address.family === 4 ? 1n : 0n;
   return { first: firstOf(cidr).value + 1n, last: lastOf(cidr).value - broadcast };
 }
@@ -49,7 +49,7 @@ export function isUsable(cidr: CIDR, ip: IP): boolean {
 }
 
 /** How much of the lower end is kept for addresses that are asked for by name, as long as there are others. */
-export const reservedAddresses = (size: number): number => Math.min(Math.max(16, Math.floor(size / 16)), 256, size / 2);
+const reservedAddresses = (size: number): number => Math.min(Math.max(16, Math.floor(size / 16)), 256, size / 2);
 export const reservedPorts = (size: number): number =>
   size <= 16 ? 0 : Math.min(Math.max(16, Math.floor(size / 32)), 128);
 

@@ -10,7 +10,7 @@ import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import { isOurs, isSameOwner, type Lock, lockKey, lockKinds, locksOf, type Owner, ownerOf, takeLock } from './locks.ts';
 import { type Turns, takeTurn } from './turns.ts';
 
-export interface RepairDeps {
+interface RepairDeps {
   store: ObjectStore;
   kinds: KindTable;
   clock: Clock;

@@ -38,7 +38,7 @@ export interface RequestAuthenticator {
   review(token: string, audiences: readonly string[]): Promise<Required<Identity>>;
 }
 
-export interface AuthenticationOrder {
+interface AuthenticationOrder {
   authenticators: readonly Authenticator[];
   tokens: TokenAuthenticator;
   /** The server's own audiences. */

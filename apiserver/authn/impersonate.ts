@@ -25,7 +25,7 @@ const maxKnownUsers = 10_000;
 
 type Headers = Record<string, string | string[] | undefined>;
 
-export interface Acting {
+interface Acting {
   user: UserInfo;
   /** The verb that allowed it for this request. Absent: it is allowed for every request. */
   constraint?: string;

@@ -32,7 +32,7 @@ import { leadsTo, readAuthorities } from './trusted-authority.ts';
 import { anonymousUser } from './user.ts';
 import { webhookTokens } from './webhook-token.ts';
 
-export interface AuthenticationDeps {
+interface AuthenticationDeps {
   store: ObjectStore;
   kinds: KindTable;
   clock: Clock;
@@ -106,7 +106,7 @@ const anonymousOn = (paths: ReadonlySet<string> | undefined) => ({
 });
 
 /** Who knows tokens, as the flags and their files say. */
-export interface TokenSettings {
+interface TokenSettings {
   /** By token. */
   users?: ReturnType<typeof readTokenFile>;
   bootstrapTokens: boolean;

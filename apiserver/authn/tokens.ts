@@ -11,7 +11,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import { legacyIssuer, legacyUser } from './legacy-token.ts';
 import { credentialIdKey, serviceAccountUser, type UserInfo } from './user.ts';
 
-export interface TokenKeys {
+interface TokenKeys {
   issuer: string;
   /** The audience of tokens for this API server; the issuer itself. */
   audiences: string[];

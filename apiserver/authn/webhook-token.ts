@@ -7,7 +7,7 @@ import type { AskReview, ReviewVersion } from '../review-webhook.ts';
 import { WebhookError } from '../webhook-client.ts';
 import { CredentialsError, type Identity, type TokenAuthenticator } from './authenticator.ts';
 
-export interface WebhookTokenOptions {
+interface WebhookTokenOptions {
   ask: AskReview;
   version: ReviewVersion;
   /** How long an answer is kept. */

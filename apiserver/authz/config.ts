@@ -35,7 +35,7 @@ const authorizer = s.object(`${name}.AuthorizerConfiguration`, 'One who is asked
   name: s.string('Its name, for metrics and messages.'),
   webhook: s.field(webhook, 'What a Webhook needs.'),
 });
-export type AuthorizerConfig = TypeOf<typeof authorizer>;
+type AuthorizerConfig = TypeOf<typeof authorizer>;
 
 const configuration = s.object(`${name}.AuthorizationConfiguration`, 'Who is asked for rights.', {
   apiVersion: s.string('apiserver.config.k8s.io/v1'),
@@ -45,7 +45,7 @@ const configuration = s.object(`${name}.AuthorizationConfiguration`, 'Who is ask
 export interface AuthorizationConfig extends TypeOf<typeof configuration> {}
 
 export const authorizerTypes = ['Node', 'RBAC', 'Webhook', 'AlwaysAllow', 'AlwaysDeny'];
-export const maxTimeoutMs = 30_000;
+const maxTimeoutMs = 30_000;
 
 export const authorizationConfigForm: ConfigFileForm<AuthorizationConfig> = {
   apiVersion: 'apiserver.config.k8s.io/v1',

@@ -20,7 +20,7 @@ import { createRbacAuthorizer } from './rbac.ts';
 import { alwaysAllow, alwaysDeny, superusers } from './superusers.ts';
 import { createWebhookAuthorizer, type WebhookAuthorizerOptions } from './webhook.ts';
 
-export interface AuthorizationDeps {
+interface AuthorizationDeps {
   store: ObjectStore;
   kinds: KindTable;
   clock: Clock;
@@ -33,7 +33,7 @@ type WebhookSettings = { access: WebhookClientConfig; timeoutSeconds?: number; c
 >;
 
 /** One who is asked for rights, as the flags and their files say. */
-export interface AuthorizerSettings {
+interface AuthorizerSettings {
   type: string;
   webhook?: WebhookSettings;
   policies?: ReturnType<typeof readPolicyFile>;

@@ -9,7 +9,7 @@ import { createIfAbsent } from './create.ts';
 import type { LiveServers } from './live-servers.ts';
 import { createServiceAt } from './service-cidr.ts';
 
-export interface KubernetesServiceOptions {
+interface KubernetesServiceOptions {
   /** First address of the service range. */
   clusterIp: string;
   /** Of the servers that live, in order. */

@@ -9,7 +9,7 @@ import type {
 import type { Kind } from '../../machinery/kind.ts';
 
 /** Names that are taken in a group. */
-export interface TakenNames {
+interface TakenNames {
   resources: ReadonlySet<string>;
   kinds: ReadonlySet<string>;
 }

@@ -145,7 +145,7 @@ interface Form {
   media: { encoding: Encoding; pretty: boolean };
 }
 
-export interface DiscoveryOptions {
+interface DiscoveryOptions {
   /** `127.0.0.1:6443` */
   serverAddress: string;
   /** Puts groups and versions in order, and adds those that other servers have. */

@@ -34,7 +34,7 @@ import { lastAppliedOf, withLastApplied } from './last-applied.ts';
 import type { FieldValidation } from './options.ts';
 import { checkTarget } from './update.ts';
 
-export type ApplyOptions = WriteOptions & { fieldValidation: FieldValidation; force: boolean };
+type ApplyOptions = WriteOptions & { fieldValidation: FieldValidation; force: boolean };
 
 /** The one tool whose former client-side applies are honoured. */
 const kubectl = 'kubectl';
@@ -129,7 +129,7 @@ async function applyTo(
   return { draft, managedFields: applied.managedFields };
 }
 
-export interface CheckedApplication {
+interface CheckedApplication {
   what: { kind: string; apiVersion: string; schema: ServedVersion['schema'] };
   live: KubeObject | undefined;
   config: Record<string, unknown>;

@@ -27,12 +27,12 @@ export const maxYamlValues = 500_000;
 const maxProtobufValues = 150_000;
 
 /** The part of a request that says what its body is. */
-export type SentBody = Pick<ApiRequest, 'body' | 'contentType' | 'read'>;
+type SentBody = Pick<ApiRequest, 'body' | 'contentType' | 'read'>;
 
 /** An apply, in YAML, of which JSON is a part. */
 export const applyType = 'application/apply-patch+yaml';
 
-export type MediaType = 'json' | 'yaml' | 'protobuf';
+type MediaType = 'json' | 'yaml' | 'protobuf';
 
 const mediaTypes: Record<string, MediaType> = {
   __proto__: null as never,

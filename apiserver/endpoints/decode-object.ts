@@ -12,7 +12,7 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import { type ParsedBody, tooManyValues } from './body.ts';
 import type { FieldValidation } from './options.ts';
 
-export interface DecodedObject {
+interface DecodedObject {
   /** In storage version. */
   draft: KubeObject;
   warnings: string[];

@@ -5,7 +5,7 @@ import { readJson, TextError } from '../../machinery/json-reader.ts';
 import { numberComplaint } from '../registry/prepare.ts';
 import { isTrue } from '../request-info.ts';
 
-export type VersionMatch = '' | 'Exact' | 'NotOlderThan';
+type VersionMatch = '' | 'Exact' | 'NotOlderThan';
 
 export interface ListOptions {
   /** '' asks for the most recent state. */
@@ -108,7 +108,7 @@ export function parseRevision(resourceVersion: string, isList = false): number {
   throw isList ? badRequestError(`invalid resource version: ${why}`) : new StatusError(500, '', why);
 }
 
-export interface ContinueToken {
+interface ContinueToken {
   /** The revision the list began at; -1 for an inconsistent rest at the current one. */
   revision: number;
   /** The key that the rest begins with. */

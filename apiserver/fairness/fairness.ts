@@ -24,7 +24,7 @@ interface FairnessDeps {
   totalSeats: number;
 }
 
-export interface TurnWish {
+interface TurnWish {
   info: RequestInfo;
   user: UserInfo;
   /** How long it may wait; undefined: it takes no seat, whatever it is. */

@@ -40,7 +40,7 @@ export interface FrontResponse {
   body: Body | string;
 }
 
-export interface FrontHandlers {
+interface FrontHandlers {
   /** Answers a request, or takes it over by returning undefined. Never rejects. */
   request(request: FrontRequest): Promise<FrontResponse | undefined>;
   /** A connection that asks to speak another protocol. */

@@ -6,7 +6,7 @@ import { type AcceptClause, covers, parseAccept } from '../../machinery/accept.t
 import { notAcceptableError, StatusError } from '../../machinery/errors.ts';
 import { protobufType } from '../protobuf/envelope.ts';
 
-export type ObjectForm = 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
+type ObjectForm = 'object' | 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
 export type Encoding = 'json' | 'yaml' | 'protobuf';
 
 export interface MediaChoice {

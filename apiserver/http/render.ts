@@ -18,7 +18,7 @@ import { joinList, joinMessages } from './list-body.ts';
 import { type MediaChoice, mediaTypeOf } from './negotiate.ts';
 import { type IncludeObject, partialMetadata, renderTable, rowsOf, tableHead } from './table.ts';
 
-export interface Rendered {
+interface Rendered {
   code: number;
   contentType: string;
   body: Body;
@@ -29,7 +29,7 @@ export interface Encoded extends Rendered {
   body: Buffer;
 }
 
-export interface RenderContext {
+interface RenderContext {
   kind: Kind;
   version: ServedVersion;
   media: MediaChoice;

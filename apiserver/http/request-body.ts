@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../../machinery/clock.ts';
 import { badRequestError, StatusError } from '../../machinery/errors.ts';
 
-export const bodyLimitBytes = 3 * 1024 * 1024;
+const bodyLimitBytes = 3 * 1024 * 1024;
 const bodyTimeoutMs = 60_000;
 
 /** The bytes of all bodies that are being read or worked on: a bound for the memory of the process. */
@@ -65,7 +65,7 @@ async function isWhole(message: Incoming, received: number): Promise<boolean> {
   return message.stream.state?.state === constants.NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE;
 }
 
-export interface BodyDeps {
+interface BodyDeps {
   clock: Clock;
   budget: BodyBudget;
   /** Tells a client that waits for it to begin. */

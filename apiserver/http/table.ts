@@ -17,7 +17,7 @@ export function readIncludeObject(query: URLSearchParams): IncludeObject {
   throw badRequestError(`Unable to convert to Table as requested: ${field}: ${detail}`);
 }
 
-export interface TableOptions {
+interface TableOptions {
   /** The version that whole objects are shown in. */
   version: ServedVersion;
   metaVersion: string;

@@ -21,7 +21,7 @@ const isImpersonation = (name: string) => name.startsWith('impersonate-');
 /** What connecting to the next hop may take. */
 const dialTimeoutMs = 30_000;
 
-export interface UpgradeRequest {
+interface UpgradeRequest {
   message: IncomingMessage;
   socket: Duplex;
   head: Buffer;

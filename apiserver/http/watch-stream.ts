@@ -47,7 +47,7 @@ function sharedChunk(type: WatchEventType, stored: StoredObject, target: Target)
   return chunk;
 }
 
-export interface WatchStreamOptions {
+interface WatchStreamOptions {
   kind: Kind;
   version: ServedVersion;
   media: MediaChoice;

@@ -18,7 +18,7 @@ const v2ProtobufAsked = [v2Protobuf, v2Protobuf.replace('v2.v1.0', 'v2@v1.0')];
 const yearMs = 365 * 24 * 3600_000;
 const sweepPeriodMs = 60_000;
 
-export interface OpenApiOptions {
+interface OpenApiOptions {
   clock: Clock;
   /** Hashes of documents that other servers have, by path: `apis/<group>/<version>`. */
   others(): ReadonlyMap<string, string>;

@@ -74,7 +74,7 @@ export function encodeWatchFrame(type: string, envelope: Buffer): Buffer {
   });
 }
 
-export interface Envelope extends TypeMeta {
+interface Envelope extends TypeMeta {
   /** The message; shares memory with what was read. */
   raw: Buffer;
 }

@@ -22,7 +22,7 @@ interface FieldCodec {
 /** Types that contain themselves nest; nothing that people write comes near this depth. */
 const maxDepth = 300;
 
-export class MessageCodec {
+class MessageCodec {
   readonly #name: string;
   readonly #writers: readonly FieldCodec[];
   readonly #readers: readonly (FieldCodec | undefined)[];

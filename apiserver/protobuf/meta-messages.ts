@@ -36,7 +36,7 @@ const status = object(`${meta}.Status`, {
   code: s.int32(''),
 });
 
-export const partialObjectMetadata = object(`${meta}.PartialObjectMetadata`, { ...typeMeta, metadata: objectMeta });
+const partialObjectMetadata = object(`${meta}.PartialObjectMetadata`, { ...typeMeta, metadata: objectMeta });
 
 const groupVersion = object(`${meta}.GroupVersionForDiscovery`, { groupVersion: text, version: text });
 const serverAddress = object(`${meta}.ServerAddressByClientCIDR`, { clientCIDR: text, serverAddress: text });

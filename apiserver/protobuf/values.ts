@@ -167,7 +167,7 @@ const intOrString: ValueCodec = {
 };
 
 /** RawExtension, FieldsV1, JSON: the text of the JSON under 1. */
-export const freeForm: ValueCodec = {
+const freeForm: ValueCodec = {
   wireType: wire.bytes,
   zero: () => null,
   write(w, value: unknown) {

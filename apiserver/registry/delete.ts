@@ -21,7 +21,7 @@ export interface DeleteOptions {
   orphanDependents?: boolean;
 }
 
-export interface DeleteOutcome {
+interface DeleteOutcome {
   stored: StoredObject;
   /** False when the object stays for now, marked as being deleted. */
   gone: boolean;

@@ -13,7 +13,7 @@ import type { KubeObject, ObjectMeta } from '../../machinery/metadata.ts';
 import { type Random, randomSuffix } from '../../machinery/random.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 
-export interface PrepareDeps extends PrepareContext {
+interface PrepareDeps extends PrepareContext {
   random: Random;
 }
 

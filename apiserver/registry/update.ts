@@ -20,7 +20,7 @@ import { checkUpdate, prepareUpdate, versionNamed } from './prepare.ts';
 import { RequestEnd, refuseGone } from './request-end.ts';
 import { checkStorable } from './size.ts';
 
-export interface UpdateTarget {
+interface UpdateTarget {
   namespace: string;
   name: string;
   /** '' for the object itself, else the subresource written to. */

@@ -16,7 +16,7 @@ import { placeIn } from '../registry/prepare.ts';
 import { bindPod } from '../subresources/binding.ts';
 import type { SubresourceContext } from '../subresources/handler.ts';
 
-export type ReviewHandler = (context: SubresourceContext, request: ApiRequest) => Promise<Answer>;
+type ReviewHandler = (context: SubresourceContext, request: ApiRequest) => Promise<Answer>;
 
 type Compute = (context: SubresourceContext, request: ApiRequest, review: any) => object | Promise<object>;
 

@@ -33,7 +33,7 @@ import {
 } from './etcd-messages.ts';
 import { GrpcError, grpcCodes, NotConnectedError } from './grpc-channel.ts';
 
-export interface EtcdOptions {
+interface EtcdOptions {
   /** `https://127.0.0.1:2379`; members of one cluster, the one to ask first at the front. */
   servers: readonly string[];
   /** PEM texts; without them the connection is plain. */

@@ -4,14 +4,14 @@ import { type WireWriter, written } from '../protobuf/wire-writer.ts';
 import type { EtcdEntry, EtcdEvent } from './etcd.ts';
 
 /** What each answer begins with. */
-export interface AnswerHeader {
+interface AnswerHeader {
   clusterId: string;
   /** The store's revision when it answered. */
   revision: number;
   term: number;
 }
 
-export interface RangeRequest {
+interface RangeRequest {
   key: string;
   /** Keys from `key` to this one, exclusive; without it `key` alone. */
   end?: string;
@@ -27,13 +27,13 @@ export interface Answer {
   header: AnswerHeader;
 }
 
-export interface RangeAnswer extends Answer {
+interface RangeAnswer extends Answer {
   entries: EtcdEntry[];
   more: boolean;
   count: number;
 }
 
-export interface SwapAnswer extends Answer {
+interface SwapAnswer extends Answer {
   succeeded: boolean;
   current: EtcdEntry | undefined;
 }

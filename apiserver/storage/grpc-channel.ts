@@ -30,13 +30,13 @@ export interface GrpcChannelOptions {
   clock: Clock;
 }
 
-export interface GrpcStreamHandlers {
+interface GrpcStreamHandlers {
   onMessage(message: Buffer): void;
   /** The stream is over; without an error the server has ended it well. Not called after `end()`. */
   onEnd(err: Error | undefined): void;
 }
 
-export interface GrpcStream {
+interface GrpcStream {
   send(message: Buffer): void;
   end(): void;
 }

@@ -13,7 +13,7 @@ import type { WatchCache } from './watch-cache.ts';
 export const groupResourceOf = (kind: Kind): GroupResource => ({ group: kind.group, resource: kind.plural });
 
 /** What became of a compare-and-swap: the object as stored, or what stands there instead. */
-export type WriteResult = { done: true; stored: StoredObject } | { done: false; current: StoredObject | undefined };
+type WriteResult = { done: true; stored: StoredObject } | { done: false; current: StoredObject | undefined };
 
 /** More objects are brought into another form step by step. */
 const viewedAtOnce = 500;

@@ -25,7 +25,7 @@ export interface CacheWatcher {
   onReset(): void;
 }
 
-export interface ResourceCacheOptions {
+interface ResourceCacheOptions {
   fieldsOf?: FieldsOf | undefined;
   /** An object that a watcher could not deal with, which ended that watch. */
   onWatcherError?(err: unknown, key: string): void;

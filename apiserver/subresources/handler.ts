@@ -18,7 +18,7 @@ export interface SubresourceContext extends ApiContext {
 }
 
 /** Answers with a value, or takes the raw response over (streams) and returns undefined. */
-export type SubresourceHandler = (
+type SubresourceHandler = (
   context: SubresourceContext,
   request: ApiRequest,
   front: FrontRequest,
@@ -41,7 +41,7 @@ export interface UpgradeTarget {
 }
 
 /** Finds the next hop of an upgrade request; throws StatusError to refuse it. */
-export type UpgradeResolver = (context: SubresourceContext, request: ApiRequest) => Promise<UpgradeTarget>;
+type UpgradeResolver = (context: SubresourceContext, request: ApiRequest) => Promise<UpgradeTarget>;
 
 export interface Subresource {
   /** `pods/log` in the storage group of its kind. */

@@ -10,7 +10,7 @@ interface Node {
   type?: CelType;
 }
 
-export interface ConstExpr extends Node {
+interface ConstExpr extends Node {
   readonly kind: 'const';
   readonly value: Value;
 }
@@ -39,7 +39,7 @@ export interface CallExpr extends Node {
   /** The target is the first part of the function's name: `optional.of(x)`. */
   isQualified?: boolean;
 }
-export interface ListExpr extends Node {
+interface ListExpr extends Node {
   readonly kind: 'list';
   readonly elements: readonly Expr[];
   /** Indexes of elements written `?x`. */

@@ -14,16 +14,16 @@ import type { CelType } from './types.ts';
 import type { Value } from './values.ts';
 import { withWorkLimit } from './work.ts';
 
-export type CompileResult =
+type CompileResult =
   | { readonly ok: true; readonly program: Program; readonly type: CelType; readonly cost: CostRange }
   | { readonly ok: false; readonly issues: Issues };
 
-export type Evaluation =
+type Evaluation =
   | { readonly ok: true; readonly value: Value; readonly cost: number }
   /** `message` is cel-go's; `isOverCost` where the evaluation was broken off for its cost. */
   | { readonly ok: false; readonly message: string; readonly isOverCost: boolean; readonly cost: number };
 
-export interface EvaluateOptions {
+interface EvaluateOptions {
   /** What the evaluation may cost; Kubernetes' limit of one call if absent. */
   readonly costLimit?: number;
 }

@@ -4,14 +4,14 @@ import type { EntrySize, Known } from './cost.ts';
 import { add, type CostRange, fixed, multiply, type Size, scale, union, unknownSize } from './cost-range.ts';
 import { listCreateCost, regexLengthFactor, stringTraversalFactor } from './limits.ts';
 
-export interface CallInfo {
+interface CallInfo {
   readonly name: string;
   readonly overload: string;
   readonly target: Known | undefined;
   readonly args: readonly Known[];
   readonly argCosts: readonly CostRange[];
 }
-export interface CallEstimate {
+interface CallEstimate {
   /** Of the call and its arguments. */
   readonly cost: CostRange;
   readonly size?: Size | undefined;

@@ -27,7 +27,7 @@ export interface DeclType {
   readonly unordered?: 'set' | { readonly keys: readonly string[] };
 }
 
-export interface DeclField {
+interface DeclField {
   /** The name in JSON. */
   readonly name: string;
   readonly decl: DeclType;

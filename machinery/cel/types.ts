@@ -6,16 +6,16 @@ const simpleKinds = [
   ...(['bool', 'int', 'uint', 'double', 'string', 'bytes', 'null'] as const),
   ...(['dyn', 'any', 'error', 'timestamp', 'duration'] as const),
 ] as const;
-export type SimpleKind = (typeof simpleKinds)[number];
+type SimpleKind = (typeof simpleKinds)[number];
 
-export interface SimpleType {
+interface SimpleType {
   readonly kind: SimpleKind;
 }
 export interface ListType {
   readonly kind: 'list';
   readonly element: CelType;
 }
-export interface MapType {
+interface MapType {
   readonly kind: 'map';
   readonly key: CelType;
   readonly value: CelType;
@@ -40,11 +40,11 @@ export interface OpaqueType {
   readonly parameters: readonly CelType[];
 }
 /** A scalar or null. */
-export interface WrapperType {
+interface WrapperType {
   readonly kind: 'wrapper';
   readonly of: CelType;
 }
-export interface TypeType {
+interface TypeType {
   readonly kind: 'type';
   readonly of?: CelType;
 }

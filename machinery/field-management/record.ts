@@ -36,7 +36,7 @@ export interface View {
 }
 
 /** The views of a write by version; undefined for one that is no longer served. */
-export type Views = (apiVersion: string) => View | undefined;
+type Views = (apiVersion: string) => View | undefined;
 
 // What belongs to nobody: identity, and what the server counts.
 const serverFields = [
@@ -79,7 +79,7 @@ export function blankOf(schema: ObjectSchema): KubeObject {
   return { metadata: {}, ...blank };
 }
 
-export interface UpdateRecord {
+interface UpdateRecord {
   writer: Writer;
   views: Views;
   /** What the object that was there says, and what the new one says; a subresource cannot say anything. */

@@ -17,7 +17,7 @@ export const webhookClientConfig = s.api('admissionregistration.v1.WebhookClient
 });
 export interface WebhookClientConfig extends TypeOf<typeof webhookClientConfig> {}
 
-export const sideEffectClasses = ['None', 'NoneOnDryRun', 'Some', 'Unknown'] as const;
+const sideEffectClasses = ['None', 'NoneOnDryRun', 'Some', 'Unknown'] as const;
 
 export const webhookFields = {
   admissionReviewVersions: s.list(s.string(''), 'Versions of AdmissionReview it understands, best first.', {

@@ -20,7 +20,7 @@ export interface CompiledRule {
   messageCost: number;
 }
 
-export interface RuleProblem {
+interface RuleProblem {
   /** `rule`, `messageExpression` or `optionalOldSelf`. */
   field: string;
   detail: string;

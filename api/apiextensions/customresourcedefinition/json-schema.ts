@@ -15,7 +15,7 @@ const group = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
 
 const ruleReasons = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'] as const;
 
-export const validationRule = s.object(`${group}.ValidationRule`, 'A rule in CEL that a value must fulfil.', {
+const validationRule = s.object(`${group}.ValidationRule`, 'A rule in CEL that a value must fulfil.', {
   fieldPath: s.string('Path below this place that a failure is reported for.'),
   message: s.string('What a failure says.'),
   messageExpression: s.string('CEL expression that gives the text of a failure.'),

@@ -21,7 +21,7 @@ export const webhookClientConfig = s.object(`${group}.WebhookClientConfig`, 'How
 });
 export interface WebhookClientConfig extends TypeOf<typeof webhookClientConfig> {}
 
-export const webhookConversion = s.object(`${group}.WebhookConversion`, 'Conversion by a webhook.', {
+const webhookConversion = s.object(`${group}.WebhookConversion`, 'Conversion by a webhook.', {
   clientConfig: s.field(webhookClientConfig, 'How it is reached.'),
   conversionReviewVersions: s.list(s.string(''), 'Versions of ConversionReview it understands, best first.', {
     ...mandatory,
@@ -29,7 +29,7 @@ export const webhookConversion = s.object(`${group}.WebhookConversion`, 'Convers
   }),
 });
 
-export const customResourceConversion = s.object(`${group}.CustomResourceConversion`, 'How versions are converted.', {
+const customResourceConversion = s.object(`${group}.CustomResourceConversion`, 'How versions are converted.', {
   strategy: s.string('None changes the apiVersion only; Webhook asks a server.', mandatory),
   webhook: s.field(webhookConversion, 'For Webhook.'),
 });
@@ -45,7 +45,7 @@ const definitionNames = s.object(`${group}.CustomResourceDefinitionNames`, 'What
 });
 export interface CustomResourceDefinitionNames extends TypeOf<typeof definitionNames> {}
 
-export const customResourceColumn = s.object(`${group}.CustomResourceColumnDefinition`, 'A column of kubectl get.', {
+const customResourceColumn = s.object(`${group}.CustomResourceColumnDefinition`, 'A column of kubectl get.', {
   description: s.string('What it shows.'),
   format: s.string('Form of the value; name marks the first column.'),
   jsonPath: s.string('Path of the value in an object.', mandatory),
@@ -55,7 +55,7 @@ export const customResourceColumn = s.object(`${group}.CustomResourceColumnDefin
 });
 export interface CustomResourceColumn extends TypeOf<typeof customResourceColumn> {}
 
-export const customResourceScale = s.object(`${group}.CustomResourceSubresourceScale`, 'Where the scale stands.', {
+const customResourceScale = s.object(`${group}.CustomResourceSubresourceScale`, 'Where the scale stands.', {
   labelSelectorPath: s.string('Path of the selector as mandatory, below status or spec.', { pointer: true }),
   specReplicasPath: s.string('Path of the wished number, below spec.', mandatory),
   statusReplicasPath: s.string('Path of the present number, below status.', mandatory),
@@ -73,11 +73,11 @@ const subresources = s.object(`${group}.CustomResourceSubresources`, 'Subresourc
 });
 export interface CustomResourceSubresources extends TypeOf<typeof subresources> {}
 
-export const customResourceValidation = s.object(`${group}.CustomResourceValidation`, 'Schema of a custom resource.', {
+const customResourceValidation = s.object(`${group}.CustomResourceValidation`, 'Schema of a custom resource.', {
   openAPIV3Schema: s.field(jsonSchemaProps, 'The schema.'),
 });
 
-export const selectableField = s.object(`${group}.SelectableField`, 'A field that field selectors may ask for.', {
+const selectableField = s.object(`${group}.SelectableField`, 'A field that field selectors may ask for.', {
   jsonPath: s.string('Path of the field.', mandatory),
 });
 

@@ -8,7 +8,7 @@ import type { CustomResourceColumn, CustomResourceDefinitionVersion, CustomResou
 import { validateSchema } from './schema-validation.ts';
 
 /** Where the parts of a version are reported. */
-export interface PartPaths {
+interface PartPaths {
   schema: string;
   subresources: string;
   columns: string;

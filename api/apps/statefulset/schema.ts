@@ -12,12 +12,12 @@ const rollingUpdate = s.api('apps.v1.RollingUpdateStatefulSetStrategy', 'Pace of
 });
 export interface RollingUpdateStatefulSetStrategy extends TypeOf<typeof rollingUpdate> {}
 
-export const statefulSetUpdateStrategy = s.api('apps.v1.StatefulSetUpdateStrategy', 'How new pods replace old ones.', {
+const statefulSetUpdateStrategy = s.api('apps.v1.StatefulSetUpdateStrategy', 'How new pods replace old ones.', {
   rollingUpdate: s.field(rollingUpdate, 'Settings of RollingUpdate.'),
   type: s.string('RollingUpdate or OnDelete.', { enum: ['OnDelete', 'RollingUpdate'] }),
 });
 
-export const statefulSetOrdinals = s.api('apps.v1.StatefulSetOrdinals', 'How the pods are numbered.', {
+const statefulSetOrdinals = s.api('apps.v1.StatefulSetOrdinals', 'How the pods are numbered.', {
   start: s.int32('Number of the first pod.', { always: true }),
 });
 
@@ -26,7 +26,7 @@ const claimRetention = s.api('apps.v1.StatefulSetPersistentVolumeClaimRetentionP
   whenScaled: s.string('Retain or Delete, when the set shrinks.', { default: 'Retain' }),
 });
 
-export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state of a stateful set.', {
+const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state of a stateful set.', {
   minReadySeconds: s.int32('Seconds a pod must be ready before it counts as available.'),
   ordinals: s.field(statefulSetOrdinals, 'How the pods are numbered.'),
   persistentVolumeClaimRetentionPolicy: s.field(claimRetention, 'What becomes of the claims.'),
@@ -44,9 +44,9 @@ export const statefulSetSpec = s.api('apps.v1.StatefulSetSpec', 'Desired state o
 });
 export interface StatefulSetSpec extends TypeOf<typeof statefulSetSpec> {}
 
-export const statefulSetCondition = conditionOf('apps.v1.StatefulSetCondition', 'a stateful set');
+const statefulSetCondition = conditionOf('apps.v1.StatefulSetCondition', 'a stateful set');
 
-export const statefulSetStatus = s.api('apps.v1.StatefulSetStatus', 'Observed state of a stateful set.', {
+const statefulSetStatus = s.api('apps.v1.StatefulSetStatus', 'Observed state of a stateful set.', {
   availableReplicas: s.int32('Pods that are available.', { always: true }),
   collisionCount: s.int32('Hash collisions so far; part of the next hash.', { pointer: true }),
   conditions: s.list(statefulSetCondition, 'State of the set.', mergedBy('type')),

@@ -14,13 +14,13 @@ export const crossVersionObjectReference = s.api(
 );
 export interface CrossVersionObjectReference extends TypeOf<typeof crossVersionObjectReference> {}
 
-export const metricIdentifier = s.api('autoscaling.v2.MetricIdentifier', 'Names a metric.', {
+const metricIdentifier = s.api('autoscaling.v2.MetricIdentifier', 'Names a metric.', {
   name: s.string('Name of the metric.', mandatory),
   selector: s.field(labelSelector, 'Labels of its series.'),
 });
 export interface MetricIdentifier extends TypeOf<typeof metricIdentifier> {}
 
-export const metricTarget = s.api('autoscaling.v2.MetricTarget', 'What a metric should be.', {
+const metricTarget = s.api('autoscaling.v2.MetricTarget', 'What a metric should be.', {
   averageUtilization: s.int32('In percent of the requests, on average.', { pointer: true }),
   averageValue: s.quantity('By pod, on average.', { pointer: true }),
   type: s.string('Utilization, Value or AverageValue.', mandatory),
@@ -28,7 +28,7 @@ export const metricTarget = s.api('autoscaling.v2.MetricTarget', 'What a metric 
 });
 export interface MetricTarget extends TypeOf<typeof metricTarget> {}
 
-export const metricValueStatus = s.api('autoscaling.v2.MetricValueStatus', 'What a metric is.', {
+const metricValueStatus = s.api('autoscaling.v2.MetricValueStatus', 'What a metric is.', {
   averageUtilization: s.int32('In percent of the requests, on average.', { pointer: true }),
   averageValue: s.quantity('By pod, on average.', { pointer: true }),
   value: s.quantity('As a whole.', { pointer: true }),
@@ -56,7 +56,7 @@ const objectMetricSource = s.api('autoscaling.v2.ObjectMetricSource', 'A metric 
   target: s.field(metricTarget, 'What it should be.', mandatory),
 });
 
-export const podsMetricSource = s.api('autoscaling.v2.PodsMetricSource', 'A metric of each pod, and its target.', {
+const podsMetricSource = s.api('autoscaling.v2.PodsMetricSource', 'A metric of each pod, and its target.', {
   metric: s.field(metricIdentifier, 'The metric.', mandatory),
   target: s.field(metricTarget, 'What it should be.', mandatory),
 });
@@ -87,13 +87,13 @@ const externalStatus = s.api('autoscaling.v2.ExternalMetricStatus', 'A metric of
   metric: s.field(metricIdentifier, 'The metric.', mandatory),
 });
 
-export const objectMetricStatus = s.api('autoscaling.v2.ObjectMetricStatus', 'A metric of one object, as measured.', {
+const objectMetricStatus = s.api('autoscaling.v2.ObjectMetricStatus', 'A metric of one object, as measured.', {
   current: s.field(metricValueStatus, 'What it is.', mandatory),
   describedObject: s.field(crossVersionObjectReference, 'The object.', mandatory),
   metric: s.field(metricIdentifier, 'The metric.', mandatory),
 });
 
-export const podsMetricStatus = s.api('autoscaling.v2.PodsMetricStatus', 'A metric of each pod, as measured.', {
+const podsMetricStatus = s.api('autoscaling.v2.PodsMetricStatus', 'A metric of each pod, as measured.', {
   current: s.field(metricValueStatus, 'What it is.', mandatory),
   metric: s.field(metricIdentifier, 'The metric.', mandatory),
 });

@@ -5,14 +5,14 @@ import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../../machinery/
 import type { ObjectOf } from '../../meta/object.ts';
 import { crossVersionObjectReference, metricSpec, metricStatus } from './metrics.ts';
 
-export const hpaScalingPolicy = s.api('autoscaling.v2.HPAScalingPolicy', 'How much at a time.', {
+const hpaScalingPolicy = s.api('autoscaling.v2.HPAScalingPolicy', 'How much at a time.', {
   periodSeconds: s.int32('The time, in seconds.', mandatory),
   type: s.string('Pods or Percent.', mandatory),
   value: s.int32('How much.', mandatory),
 });
 export interface HPAScalingPolicy extends TypeOf<typeof hpaScalingPolicy> {}
 
-export const hpaScalingRules = s.api('autoscaling.v2.HPAScalingRules', 'Pace in one direction.', {
+const hpaScalingRules = s.api('autoscaling.v2.HPAScalingRules', 'Pace in one direction.', {
   policies: s.list(hpaScalingPolicy, 'How much at a time.', atomic),
   selectPolicy: s.string('Max, Min or Disabled: which policy decides.', { pointer: true }),
   stabilizationWindowSeconds: s.int32('Seconds of earlier decisions that count.', { pointer: true }),

@@ -6,12 +6,12 @@ import { objectReference } from '../../core/object-reference.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { jobSpec } from '../job/schema.ts';
 
-export const jobTemplateSpec = s.api('batch.v1.JobTemplateSpec', 'A job to make.', {
+const jobTemplateSpec = s.api('batch.v1.JobTemplateSpec', 'A job to make.', {
   metadata: s.field(objectMeta, 'Labels and annotations of the job.', { always: true }),
   spec: s.field(jobSpec, 'What the job runs.', { always: true }),
 });
 
-export const cronJobSpec = s.api('batch.v1.CronJobSpec', 'Desired state of a cron job.', {
+const cronJobSpec = s.api('batch.v1.CronJobSpec', 'Desired state of a cron job.', {
   concurrencyPolicy: s.string('Allow, Forbid or Replace a job that still runs.', {
     default: 'Allow',
     enum: ['Allow', 'Forbid', 'Replace'],
@@ -26,7 +26,7 @@ export const cronJobSpec = s.api('batch.v1.CronJobSpec', 'Desired state of a cro
 });
 export interface CronJobSpec extends TypeOf<typeof cronJobSpec> {}
 
-export const cronJobStatus = s.api('batch.v1.CronJobStatus', 'Observed state of a cron job.', {
+const cronJobStatus = s.api('batch.v1.CronJobStatus', 'Observed state of a cron job.', {
   active: s.list(objectReference, 'Jobs that run.', atomic),
   lastScheduleTime: s.time('When a job was last due and started.'),
   lastSuccessfulTime: s.time('When a job last succeeded.'),

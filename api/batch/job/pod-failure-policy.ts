@@ -14,7 +14,7 @@ const onPodConditions = s.api('batch.v1.PodFailurePolicyOnPodConditionsPattern',
   type: s.string('Type of the condition.', mandatory),
 });
 
-export const podFailurePolicyRule = s.api('batch.v1.PodFailurePolicyRule', 'What one sort of failure means.', {
+const podFailurePolicyRule = s.api('batch.v1.PodFailurePolicyRule', 'What one sort of failure means.', {
   action: s.string('FailJob, FailIndex, Ignore or Count.', {
     required: true,
     always: true,
@@ -30,7 +30,7 @@ export const podFailurePolicy = s.api('batch.v1.PodFailurePolicy', 'What pod fai
 });
 export interface PodFailurePolicy extends TypeOf<typeof podFailurePolicy> {}
 
-export const successPolicyRule = s.api('batch.v1.SuccessPolicyRule', 'Which indexes are enough.', {
+const successPolicyRule = s.api('batch.v1.SuccessPolicyRule', 'Which indexes are enough.', {
   succeededCount: s.int32('How many indexes.', { pointer: true }),
   succeededIndexes: s.string('Which indexes, 0,2-4.', { pointer: true }),
 });

@@ -32,7 +32,7 @@ export const jobSpec = s.api('batch.v1.JobSpec', 'Desired state of a job.', {
 });
 export interface JobSpec extends TypeOf<typeof jobSpec> {}
 
-export const jobCondition = s.api('batch.v1.JobCondition', 'One aspect of the state of a job.', {
+const jobCondition = s.api('batch.v1.JobCondition', 'One aspect of the state of a job.', {
   lastProbeTime: s.time('When it was last checked.', { always: true }),
   ...conditionFields,
 });
@@ -43,7 +43,7 @@ export const uncountedTerminatedPods = s.api('batch.v1.UncountedTerminatedPods',
   succeeded: s.list(s.string(''), 'UIDs of succeeded pods.', { listType: 'set' }),
 });
 
-export const jobStatus = s.api('batch.v1.JobStatus', 'Observed state of a job.', {
+const jobStatus = s.api('batch.v1.JobStatus', 'Observed state of a job.', {
   active: s.int32('Pods that run or wait.'),
   completedIndexes: s.string('Indexes that succeeded, 0,2-4.'),
   completionTime: s.time('When it completed.'),

@@ -19,7 +19,7 @@ import { repeatsIn, validateDNSSubdomain } from '../../meta/checks.ts';
 import { type CertificateSigningRequest, keyUsages } from './schema.ts';
 
 const minExpirationSeconds = 600;
-export const legacySigner = 'kubernetes.io/legacy-unknown';
+const legacySigner = 'kubernetes.io/legacy-unknown';
 
 export function validateRequest({ spec, status }: CertificateSigningRequest): FieldError[] {
   const errors: FieldError[] = [];
@@ -56,7 +56,7 @@ const maxDomain = 253;
 const maxPath = 253 + 63 + 1;
 
 /** `example.com/name` */
-export function validateSignerName(signerName: string, path: string): FieldError[] {
+function validateSignerName(signerName: string, path: string): FieldError[] {
   if (!signerName) return [required(path)];
   const [domain = '', name = '', ...rest] = signerName.split('/');
   if (rest.length > 0 || !signerName.includes('/')) {

@@ -8,7 +8,7 @@ export const nodeAddress = s.api('core.v1.NodeAddress', 'One address of a node.'
   type: s.string('Hostname, InternalIP, ExternalIP, InternalDNS or ExternalDNS.', mandatory),
 });
 
-export const nodeCondition = s.api('core.v1.NodeCondition', "One aspect of a node's health.", {
+const nodeCondition = s.api('core.v1.NodeCondition', "One aspect of a node's health.", {
   lastHeartbeatTime: s.time('When the condition was last reported.', { always: true }),
   ...conditionFields,
 });
@@ -33,28 +33,28 @@ const nodeConfigStatus = s.api('core.v1.NodeConfigStatus', 'State of dynamic kub
   lastKnownGood: s.field(nodeConfigSource, 'Configuration to fall back on.'),
 });
 
-export const daemonEndpoint = s.api('core.v1.DaemonEndpoint', 'Port of one daemon.', {
+const daemonEndpoint = s.api('core.v1.DaemonEndpoint', 'Port of one daemon.', {
   Port: s.int32('The port number.', mandatory),
 });
 
-export const nodeDaemonEndpoints = s.api('core.v1.NodeDaemonEndpoints', 'Ports of the daemons on a node.', {
+const nodeDaemonEndpoints = s.api('core.v1.NodeDaemonEndpoints', 'Ports of the daemons on a node.', {
   kubeletEndpoint: s.field(daemonEndpoint, 'Where the kubelet listens.', { always: true }),
 });
 
-export const nodeFeatures = s.api('core.v1.NodeFeatures', "What a node's container runtime supports.", {
+const nodeFeatures = s.api('core.v1.NodeFeatures', "What a node's container runtime supports.", {
   supplementalGroupsPolicy: s.boolean('Whether supplementalGroupsPolicy is honoured.', { pointer: true }),
 });
 
-export const containerImage = s.api('core.v1.ContainerImage', 'An image on a node.', {
+const containerImage = s.api('core.v1.ContainerImage', 'An image on a node.', {
   names: s.list(s.string(''), 'Names by which the image is known.', { always: true, listType: 'atomic' }),
   sizeBytes: s.int64('Size in bytes.'),
 });
 
-export const nodeSwapStatus = s.api('core.v1.NodeSwapStatus', 'Swap of a node.', {
+const nodeSwapStatus = s.api('core.v1.NodeSwapStatus', 'Swap of a node.', {
   capacity: s.int64('Swap in bytes.', { pointer: true }),
 });
 
-export const nodeSystemInfo = s.api('core.v1.NodeSystemInfo', 'Versions and identities of a node.', {
+const nodeSystemInfo = s.api('core.v1.NodeSystemInfo', 'Versions and identities of a node.', {
   architecture: s.string('CPU architecture.', mandatory),
   bootID: s.string('Id of the current boot.', mandatory),
   containerRuntimeVersion: s.string('Runtime and version, containerd://2.1.', mandatory),
@@ -73,12 +73,12 @@ const nodeRuntimeHandlerFeatures = s.api('core.v1.NodeRuntimeHandlerFeatures', '
   userNamespaces: s.boolean('Pods in their own user namespace.', { pointer: true }),
 });
 
-export const nodeRuntimeHandler = s.api('core.v1.NodeRuntimeHandler', 'A runtime handler of a node.', {
+const nodeRuntimeHandler = s.api('core.v1.NodeRuntimeHandler', 'A runtime handler of a node.', {
   features: s.field(nodeRuntimeHandlerFeatures, 'What the handler supports.'),
   name: s.string('Name of the handler; empty for the default one.', { always: true }),
 });
 
-export const attachedVolume = s.api('core.v1.AttachedVolume', 'A volume attached to a node.', {
+const attachedVolume = s.api('core.v1.AttachedVolume', 'A volume attached to a node.', {
   devicePath: s.string('Device at which it appears.', mandatory),
   name: s.string('Name of the volume.', mandatory),
 });

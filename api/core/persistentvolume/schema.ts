@@ -78,7 +78,7 @@ export const persistentVolumeSpec = s.api('core.v1.PersistentVolumeSpec', 'Where
 });
 export interface PersistentVolumeSpec extends TypeOf<typeof persistentVolumeSpec> {}
 
-export const persistentVolumeStatus = s.api('core.v1.PersistentVolumeStatus', 'Observed state of a volume.', {
+const persistentVolumeStatus = s.api('core.v1.PersistentVolumeStatus', 'Observed state of a volume.', {
   lastPhaseTransitionTime: s.time('When the phase last changed.'),
   message: s.string('Explanation for people.'),
   phase: s.string('Available, Bound, Released, Failed or Pending.', {

@@ -19,7 +19,7 @@ export const modifyVolumeStatus = s.api('core.v1.ModifyVolumeStatus', 'How far a
   targetVolumeAttributesClassName: s.string('The class it changes to.'),
 });
 
-export const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimStatus', 'Observed state of a claim.', {
+const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimStatus', 'Observed state of a claim.', {
   accessModes: s.list(
     s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
     'How the bound volume may be mounted.',

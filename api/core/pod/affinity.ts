@@ -25,7 +25,7 @@ export const nodeSelector = s.atomic('core.v1.NodeSelector', 'Matches nodes; one
 });
 export interface NodeSelector extends TypeOf<typeof nodeSelector> {}
 
-export const preferredSchedulingTerm = s.api('core.v1.PreferredSchedulingTerm', 'A weighted preference for nodes.', {
+const preferredSchedulingTerm = s.api('core.v1.PreferredSchedulingTerm', 'A weighted preference for nodes.', {
   preference: s.field(nodeSelectorTerm, 'Which nodes.', mandatory),
   weight: s.int32('1 to 100.', mandatory),
 });

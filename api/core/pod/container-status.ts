@@ -4,11 +4,11 @@ import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../../machinery/
 import { resourceRequirements } from './resources.ts';
 import { stopSignals } from './stop-signal.ts';
 
-export const containerStateRunning = s.api('core.v1.ContainerStateRunning', 'A running container.', {
+const containerStateRunning = s.api('core.v1.ContainerStateRunning', 'A running container.', {
   startedAt: s.time('When it started.', { always: true }),
 });
 
-export const containerStateTerminated = s.api('core.v1.ContainerStateTerminated', 'An ended container.', {
+const containerStateTerminated = s.api('core.v1.ContainerStateTerminated', 'An ended container.', {
   containerID: s.string('Runtime and id.'),
   exitCode: s.int32('Exit code.', mandatory),
   finishedAt: s.time('When it ended.', { always: true }),
@@ -18,42 +18,42 @@ export const containerStateTerminated = s.api('core.v1.ContainerStateTerminated'
   startedAt: s.time('When it started.', { always: true }),
 });
 
-export const containerStateWaiting = s.api('core.v1.ContainerStateWaiting', 'A container that has not started yet.', {
+const containerStateWaiting = s.api('core.v1.ContainerStateWaiting', 'A container that has not started yet.', {
   message: s.string('Explanation for people.'),
   reason: s.string('Why it waits.'),
 });
 
-export const containerState = s.api('core.v1.ContainerState', 'State of a container; exactly one field.', {
+const containerState = s.api('core.v1.ContainerState', 'State of a container; exactly one field.', {
   running: s.field(containerStateRunning, 'It runs.'),
   terminated: s.field(containerStateTerminated, 'It has ended.'),
   waiting: s.field(containerStateWaiting, 'It has not started yet.'),
 });
 export interface ContainerState extends TypeOf<typeof containerState> {}
 
-export const resourceHealth = s.api('core.v1.ResourceHealth', 'Health of one device.', {
+const resourceHealth = s.api('core.v1.ResourceHealth', 'Health of one device.', {
   health: s.string('Healthy, Unhealthy or Unknown.'),
   message: s.string('Explanation for people.', { pointer: true }),
   resourceID: s.string('Id of the device.', mandatory),
 });
 
-export const resourceStatus = s.api('core.v1.ResourceStatus', 'Health of one resource of a container.', {
+const resourceStatus = s.api('core.v1.ResourceStatus', 'Health of one resource of a container.', {
   name: s.string('Name of the resource.', mandatory),
   resources: s.list(resourceHealth, 'Health of each device.', { listType: 'map', listMapKeys: ['resourceID'] }),
 });
 
-export const linuxContainerUser = s.api('core.v1.LinuxContainerUser', 'User of a Linux container.', {
+const linuxContainerUser = s.api('core.v1.LinuxContainerUser', 'User of a Linux container.', {
   gid: s.int64('Group id of the first process.', mandatory),
   supplementalGroups: s.list(s.int64(''), 'More groups of the first process.', atomic),
   uid: s.int64('User id of the first process.', mandatory),
 });
 export interface LinuxContainerUser extends TypeOf<typeof linuxContainerUser> {}
 
-export const containerUser = s.api('core.v1.ContainerUser', 'User of a container.', {
+const containerUser = s.api('core.v1.ContainerUser', 'User of a container.', {
   linux: s.field(linuxContainerUser, 'On Linux.'),
 });
 export interface ContainerUser extends TypeOf<typeof containerUser> {}
 
-export const imageVolumeStatus = s.api('core.v1.ImageVolumeStatus', 'Facts about a mounted image.', {
+const imageVolumeStatus = s.api('core.v1.ImageVolumeStatus', 'Facts about a mounted image.', {
   imageRef: s.string('Digest of the image.', { required: true }),
 });
 
@@ -62,7 +62,7 @@ export const volumeStatus = s.api('core.v1.VolumeStatus', 'Facts about a mounted
 });
 export interface VolumeStatus extends TypeOf<typeof volumeStatus> {}
 
-export const volumeMountStatus = s.api('core.v1.VolumeMountStatus', 'State of one mount.', {
+const volumeMountStatus = s.api('core.v1.VolumeMountStatus', 'State of one mount.', {
   mountPath: s.string('Path at which it appears.', mandatory),
   name: s.string('Name of the volume.', mandatory),
   readOnly: s.boolean('Whether it is read-only.'),

@@ -16,7 +16,7 @@ export const containerPort = s.api('core.v1.ContainerPort', 'A port of a contain
 });
 export interface ContainerPort extends TypeOf<typeof containerPort> {}
 
-export const volumeDevice = s.api('core.v1.VolumeDevice', 'A block device in a container.', {
+const volumeDevice = s.api('core.v1.VolumeDevice', 'A block device in a container.', {
   devicePath: s.string('Path at which it appears.', mandatory),
   name: s.string('Name of a claim volume of the pod.', mandatory),
 });
@@ -40,7 +40,7 @@ const containerRestartRuleOnExitCodes = s.api('core.v1.ContainerRestartRuleOnExi
   values: s.list(s.int32(''), 'The exit codes.', { listType: 'set' }),
 });
 
-export const containerRestartRule = s.api('core.v1.ContainerRestartRule', 'Decides on a restart by exit code.', {
+const containerRestartRule = s.api('core.v1.ContainerRestartRule', 'Decides on a restart by exit code.', {
   action: s.string('Restart or RestartAllContainers.', { required: true }),
   exitCodes: s.field(containerRestartRuleOnExitCodes, 'Exit codes it applies to.'),
 });

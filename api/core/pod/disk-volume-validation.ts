@@ -17,7 +17,7 @@ import { validateDescendingPath, validateNoBacksteps } from './path-validation.t
 import type { hostPathVolumeSource } from './volume.ts';
 
 /** Where a source stands: the volume's name, and whether it is a persistent volume, which names secrets of any namespace. */
-export interface VolumePlace {
+interface VolumePlace {
   name: string;
   isPersistent: boolean;
 }

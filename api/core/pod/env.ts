@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/tasks/inject-data-application/ Validation: env-validation.ts.
 import { mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const configMapKeySelector = s.atomic('core.v1.ConfigMapKeySelector', 'A key of a ConfigMap.', {
+const configMapKeySelector = s.atomic('core.v1.ConfigMapKeySelector', 'A key of a ConfigMap.', {
   key: s.string('Key to take.', mandatory),
   name: s.string('Name of the ConfigMap.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
@@ -14,7 +14,7 @@ export const objectFieldSelector = s.atomic('core.v1.ObjectFieldSelector', 'A fi
 });
 export interface ObjectFieldSelector extends TypeOf<typeof objectFieldSelector> {}
 
-export const fileKeySelector = s.atomic('core.v1.FileKeySelector', 'A key of an environment file in a volume.', {
+const fileKeySelector = s.atomic('core.v1.FileKeySelector', 'A key of an environment file in a volume.', {
   key: s.string('Key to take.', mandatory),
   optional: s.boolean('Start even if it is missing.', { pointer: true, default: false }),
   path: s.string('File within the volume.', mandatory),
@@ -28,7 +28,7 @@ export const resourceFieldSelector = s.atomic('core.v1.ResourceFieldSelector', '
 });
 export interface ResourceFieldSelector extends TypeOf<typeof resourceFieldSelector> {}
 
-export const secretKeySelector = s.atomic('core.v1.SecretKeySelector', 'A key of a Secret.', {
+const secretKeySelector = s.atomic('core.v1.SecretKeySelector', 'A key of a Secret.', {
   key: s.string('Key to take.', mandatory),
   name: s.string('Name of the Secret.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
@@ -50,12 +50,12 @@ export const envVar = s.api('core.v1.EnvVar', 'An environment variable.', {
 });
 export interface EnvVar extends TypeOf<typeof envVar> {}
 
-export const configMapEnvSource = s.api('core.v1.ConfigMapEnvSource', 'A ConfigMap as source of variables.', {
+const configMapEnvSource = s.api('core.v1.ConfigMapEnvSource', 'A ConfigMap as source of variables.', {
   name: s.string('Name of the ConfigMap.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });
 
-export const secretEnvSource = s.api('core.v1.SecretEnvSource', 'A Secret as source of variables.', {
+const secretEnvSource = s.api('core.v1.SecretEnvSource', 'A Secret as source of variables.', {
   name: s.string('Name of the Secret.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
 });

@@ -4,7 +4,7 @@ import { labelSelector } from '../../../machinery/metadata.ts';
 import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { objectFieldSelector, resourceFieldSelector } from './env.ts';
 
-export const keyToPath = s.api('core.v1.KeyToPath', 'A key and the file it becomes.', {
+const keyToPath = s.api('core.v1.KeyToPath', 'A key and the file it becomes.', {
   key: s.string('Key to take.', mandatory),
   mode: s.int32('Permission bits of this file.', { pointer: true }),
   path: s.string('Relative path of the file.', mandatory),
@@ -25,7 +25,7 @@ export const secretVolumeSource = s.api('core.v1.SecretVolumeSource', 'Files fro
   secretName: s.string('Name of the Secret.'),
 });
 
-export const downwardAPIVolumeFile = s.api('core.v1.DownwardAPIVolumeFile', 'A file with one fact about the pod.', {
+const downwardAPIVolumeFile = s.api('core.v1.DownwardAPIVolumeFile', 'A file with one fact about the pod.', {
   fieldRef: s.field(objectFieldSelector, 'A field of the pod.'),
   mode: s.int32('Permission bits of this file.', { pointer: true }),
   path: s.string('Relative path of the file.', mandatory),
@@ -38,7 +38,7 @@ export const downwardAPIVolumeSource = s.api('core.v1.DownwardAPIVolumeSource', 
   items: s.list(downwardAPIVolumeFile, 'The files.', atomic),
 });
 
-export const clusterTrustBundleProjection = s.api('core.v1.ClusterTrustBundleProjection', 'Trust anchors as a file.', {
+const clusterTrustBundleProjection = s.api('core.v1.ClusterTrustBundleProjection', 'Trust anchors as a file.', {
   labelSelector: s.field(labelSelector, 'Labels of the bundles, with signerName.'),
   name: s.string('Name of one bundle.', { pointer: true }),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
@@ -46,7 +46,7 @@ export const clusterTrustBundleProjection = s.api('core.v1.ClusterTrustBundlePro
   signerName: s.string('Signer of the bundles.', { pointer: true }),
 });
 
-export const configMapProjection = s.api('core.v1.ConfigMapProjection', 'A ConfigMap in a projected volume.', {
+const configMapProjection = s.api('core.v1.ConfigMapProjection', 'A ConfigMap in a projected volume.', {
   items: s.list(keyToPath, 'Keys to take and their paths; all when absent.', atomic),
   name: s.string('Name of the ConfigMap.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),
@@ -66,7 +66,7 @@ const certificateProjection = s.api('core.v1.PodCertificateProjection', 'A key a
   userAnnotations: s.map(s.string(''), 'Extra facts for the signer.'),
 });
 
-export const secretProjection = s.api('core.v1.SecretProjection', 'A Secret in a projected volume.', {
+const secretProjection = s.api('core.v1.SecretProjection', 'A Secret in a projected volume.', {
   items: s.list(keyToPath, 'Keys to take and their paths; all when absent.', atomic),
   name: s.string('Name of the Secret.'),
   optional: s.boolean('Start even if it is missing.', { pointer: true }),

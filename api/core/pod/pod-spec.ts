@@ -17,25 +17,25 @@ import {
 import { podSecurityContext } from './security-context.ts';
 import { volume } from './volume.ts';
 
-export const podDNSConfigOption = s.api('core.v1.PodDNSConfigOption', 'A resolver option.', {
+const podDNSConfigOption = s.api('core.v1.PodDNSConfigOption', 'A resolver option.', {
   name: s.string('Name of the option.'),
   value: s.string('Value of the option.', { pointer: true }),
 });
 
-export const podDNSConfig = s.api('core.v1.PodDNSConfig', 'DNS settings of a pod.', {
+const podDNSConfig = s.api('core.v1.PodDNSConfig', 'DNS settings of a pod.', {
   nameservers: s.list(s.string(''), 'Addresses of name servers.', atomic),
   options: s.list(podDNSConfigOption, 'Resolver options.', atomic),
   searches: s.list(s.string(''), 'Search domains.', atomic),
 });
 export interface PodDNSConfig extends TypeOf<typeof podDNSConfig> {}
 
-export const hostAlias = s.api('core.v1.HostAlias', 'A line of /etc/hosts.', {
+const hostAlias = s.api('core.v1.HostAlias', 'A line of /etc/hosts.', {
   hostnames: s.list(s.string(''), 'Names for the address.', atomic),
   ip: s.string('The address.', mandatory),
 });
 export interface HostAlias extends TypeOf<typeof hostAlias> {}
 
-export const podOS = s.api('core.v1.PodOS', 'Operating system of a pod.', {
+const podOS = s.api('core.v1.PodOS', 'Operating system of a pod.', {
   name: s.string('linux or windows.', mandatory),
 });
 

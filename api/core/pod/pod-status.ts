@@ -4,7 +4,7 @@ import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../../machinery/
 import { containerStatus } from './container-status.ts';
 import { resourceRequirements } from './resources.ts';
 
-export const podCondition = s.api('core.v1.PodCondition', 'One aspect of the state of a pod.', {
+const podCondition = s.api('core.v1.PodCondition', 'One aspect of the state of a pod.', {
   lastProbeTime: s.time('When it was last checked.', { always: true }),
   lastTransitionTime: s.time('When the status last changed.', { always: true }),
   message: s.string('Explanation for people.'),
@@ -24,7 +24,7 @@ export const podIP = s.api('core.v1.PodIP', 'An address of a pod.', {
 });
 export interface PodIP extends TypeOf<typeof podIP> {}
 
-export const podResourceClaimStatus = s.api('core.v1.PodResourceClaimStatus', 'Claim made from a template.', {
+const podResourceClaimStatus = s.api('core.v1.PodResourceClaimStatus', 'Claim made from a template.', {
   name: s.string('Entry of spec.resourceClaims.', mandatory),
   resourceClaimName: s.string('Name of the claim made.', { pointer: true }),
 });

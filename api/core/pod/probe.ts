@@ -3,16 +3,16 @@
 import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { stopSignals } from './stop-signal.ts';
 
-export const execAction = s.api('core.v1.ExecAction', 'A command in the container.', {
+const execAction = s.api('core.v1.ExecAction', 'A command in the container.', {
   command: s.list(s.string(''), 'The command line, not run in a shell.', atomic),
 });
 
-export const httpHeader = s.api('core.v1.HTTPHeader', 'A request header.', {
+const httpHeader = s.api('core.v1.HTTPHeader', 'A request header.', {
   name: s.string('Header name.', mandatory),
   value: s.string('Header value.', mandatory),
 });
 
-export const httpGetAction = s.api('core.v1.HTTPGetAction', 'An HTTP GET request.', {
+const httpGetAction = s.api('core.v1.HTTPGetAction', 'An HTTP GET request.', {
   host: s.string("Host to connect to; the pod's address when empty."),
   httpHeaders: s.list(httpHeader, 'Headers to send.', atomic),
   path: s.string('Path to ask for.', { default: '/' }),
@@ -21,21 +21,21 @@ export const httpGetAction = s.api('core.v1.HTTPGetAction', 'An HTTP GET request
 });
 export interface HTTPGetAction extends TypeOf<typeof httpGetAction> {}
 
-export const sleepAction = s.api('core.v1.SleepAction', 'A pause.', {
+const sleepAction = s.api('core.v1.SleepAction', 'A pause.', {
   seconds: s.int64('How long.', mandatory),
 });
 
-export const tcpSocketAction = s.api('core.v1.TCPSocketAction', 'A TCP connection.', {
+const tcpSocketAction = s.api('core.v1.TCPSocketAction', 'A TCP connection.', {
   host: s.string("Host to connect to; the pod's address when empty."),
   port: s.intOrString('Port number or name.', mandatory),
 });
 
-export const grpcAction = s.api('core.v1.GRPCAction', 'A call of the gRPC health service.', {
+const grpcAction = s.api('core.v1.GRPCAction', 'A call of the gRPC health service.', {
   port: s.int32('Port number.', mandatory),
   service: s.string('Service name to ask about.', { pointer: true, default: '' }),
 });
 
-export const lifecycleHandler = s.api('core.v1.LifecycleHandler', 'What a hook does; exactly one field.', {
+const lifecycleHandler = s.api('core.v1.LifecycleHandler', 'What a hook does; exactly one field.', {
   exec: s.field(execAction, 'Run a command in the container.'),
   httpGet: s.field(httpGetAction, 'Send an HTTP request.'),
   sleep: s.field(sleepAction, 'Wait.'),

@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
 import { mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
-export const resourceClaim = s.api('core.v1.ResourceClaim', 'Refers to an entry of spec.resourceClaims.', {
+const resourceClaim = s.api('core.v1.ResourceClaim', 'Refers to an entry of spec.resourceClaims.', {
   name: s.string('Name of the entry.', mandatory),
   request: s.string('One request of the claim; all when empty.'),
 });

@@ -4,7 +4,7 @@ import { labelSelector, objectMeta } from '../../../machinery/metadata.ts';
 import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import { typedLocalObjectReference, typedObjectReference } from '../object-reference.ts';
 
-export const volumeResourceRequirements = s.api('core.v1.VolumeResourceRequirements', 'Size of a volume.', {
+const volumeResourceRequirements = s.api('core.v1.VolumeResourceRequirements', 'Size of a volume.', {
   limits: s.map(s.quantity(''), 'Most.'),
   requests: s.map(s.quantity(''), 'Least.'),
 });

@@ -33,7 +33,7 @@ import {
 } from './file-volumes.ts';
 import { persistentVolumeClaimTemplate } from './volume-claim.ts';
 
-export const csiVolumeSource = s.api('core.v1.CSIVolumeSource', 'An inline volume of a CSI driver.', {
+const csiVolumeSource = s.api('core.v1.CSIVolumeSource', 'An inline volume of a CSI driver.', {
   driver: s.string('Name of the driver.', mandatory),
   fsType: s.string('File system type.', { pointer: true }),
   nodePublishSecretRef: s.field(localObjectReference, 'Secret handed to the driver.'),
@@ -41,12 +41,12 @@ export const csiVolumeSource = s.api('core.v1.CSIVolumeSource', 'An inline volum
   volumeAttributes: s.map(s.string(''), 'Settings for the driver.'),
 });
 
-export const emptyDirVolumeSource = s.api('core.v1.EmptyDirVolumeSource', 'An empty folder.', {
+const emptyDirVolumeSource = s.api('core.v1.EmptyDirVolumeSource', 'An empty folder.', {
   medium: s.string("Memory for a tmpfs, HugePages, or empty for the node's disk."),
   sizeLimit: s.quantity('Most it may hold.', { pointer: true }),
 });
 
-export const ephemeralVolumeSource = s.api('core.v1.EphemeralVolumeSource', 'A claim made for the pod.', {
+const ephemeralVolumeSource = s.api('core.v1.EphemeralVolumeSource', 'A claim made for the pod.', {
   volumeClaimTemplate: s.field(persistentVolumeClaimTemplate, 'The claim to make.'),
 });
 
@@ -59,7 +59,7 @@ export const hostPathVolumeSource = s.api('core.v1.HostPathVolumeSource', 'A pat
   }),
 });
 
-export const imageVolumeSource = s.api('core.v1.ImageVolumeSource', 'Files of an OCI image or artifact.', {
+const imageVolumeSource = s.api('core.v1.ImageVolumeSource', 'Files of an OCI image or artifact.', {
   pullPolicy: s.string('Always, IfNotPresent or Never.', { enum: ['Always', 'IfNotPresent', 'Never'] }),
   reference: s.string('Image or artifact reference.'),
 });

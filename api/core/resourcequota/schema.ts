@@ -30,14 +30,14 @@ export const scopeSelector = s.atomic('core.v1.ScopeSelector', 'Objects that a q
   matchExpressions: s.list(scopeRequirement, 'Conditions; all must hold.', atomic),
 });
 
-export const resourceQuotaSpec = s.api('core.v1.ResourceQuotaSpec', 'Limits of a namespace.', {
+const resourceQuotaSpec = s.api('core.v1.ResourceQuotaSpec', 'Limits of a namespace.', {
   hard: s.map(s.quantity(''), 'Most of each resource.'),
   scopeSelector: s.field(scopeSelector, 'Objects that count, by scope and value.'),
   scopes: s.list(s.string('', { enum: quotaScopes }), 'Scopes that an object must match to count.', atomic),
 });
 export interface ResourceQuotaSpec extends TypeOf<typeof resourceQuotaSpec> {}
 
-export const resourceQuotaStatus = s.api('core.v1.ResourceQuotaStatus', 'Observed use of a quota.', {
+const resourceQuotaStatus = s.api('core.v1.ResourceQuotaStatus', 'Observed use of a quota.', {
   hard: s.map(s.quantity(''), 'The limits in force.'),
   used: s.map(s.quantity(''), 'What is used of each.'),
 });

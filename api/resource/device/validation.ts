@@ -134,7 +134,7 @@ export function validateRequestReference(name: string, names: ReadonlySet<string
   return parts.length > 2 || !names.has(name) ? [...errors, invalid(path, name, text)] : errors;
 }
 
-export const validateRequestReferences = (
+const validateRequestReferences = (
   requests: readonly string[] | undefined,
   names: ReadonlySet<string>,
   path: string,

@@ -10,7 +10,7 @@ interface WebhooksOf {
 }
 
 /** A webhook and what tells it from all others. */
-export interface Configured<W> {
+interface Configured<W> {
   webhook: W;
   id: string;
 }

@@ -19,7 +19,7 @@ export const isExempt = (request: AdmissionRequest): boolean =>
   request.kind.group === configurationGroup || isUntold(request);
 
 /** The version that a request was sent in. */
-export function requestedVersion({ kind, apiVersion }: AdmissionRequest): ServedVersion {
+function requestedVersion({ kind, apiVersion }: AdmissionRequest): ServedVersion {
   return kind.served.find((version) => apiVersionOf(version) === apiVersion) ?? kind.storage;
 }
 

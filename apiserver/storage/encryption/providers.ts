@@ -71,7 +71,7 @@ interface Provider {
 }
 
 /** How everything that is encrypted begins, ours or not. */
-export const encryptedPrefix = Buffer.from('k8s:enc:');
+const encryptedPrefix = Buffer.from('k8s:enc:');
 
 const startsWith = (value: Buffer, prefix: Buffer) => value.subarray(0, prefix.length).equals(prefix);
 export const isEncrypted = (value: Buffer): boolean => startsWith(value, encryptedPrefix);

@@ -21,7 +21,7 @@ export interface AuthorizationQuestion {
   readonly serviceAccount?: { readonly namespace: string; readonly name: string };
 }
 
-export interface AuthorizationAnswer {
+interface AuthorizationAnswer {
   readonly isAllowed: boolean;
   readonly reason?: string;
   /** Why the question could not be answered. */
