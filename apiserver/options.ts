@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { readConfigFile } from '../host/config-file.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
+import { messageOf } from '../machinery/errors.ts';
 import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { parseRange } from './admission/address-range.ts';
 import { auditPolicyForm } from './audit/policy.ts';
@@ -105,7 +106,7 @@ export function shutdownDelayMs(options: Options): number {
   try {
     return parseGoDuration(options['shutdown-delay-duration']);
   } catch (err) {
-    throw new Error(`--shutdown-delay-duration: ${(err as Error).message}`);
+    throw new Error(`--shutdown-delay-duration: ${messageOf(err)}`);
   }
 }
 

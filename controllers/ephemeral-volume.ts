@@ -9,7 +9,7 @@ import type { Volume } from '../api/core/pod/volume.ts';
 import { type Pod, PodKind } from '../api/core/pod.ts';
 import { defineController } from '../client/controller.ts';
 import { sayingOf } from '../client/events.ts';
-import { unlessThere } from '../machinery/errors.ts';
+import { messageOf, unlessThere } from '../machinery/errors.ts';
 import { cloneJson } from '../machinery/json.ts';
 import { controllerOf, keyOf } from '../machinery/metadata.ts';
 import { controllerRef } from './pods/claim.ts';
@@ -61,7 +61,7 @@ export const ephemeralVolumeController = defineController({
         if (mismatch) throw new Error(mismatch);
       } catch (err) {
         if (isNamespaceTerminating(err)) return undefined;
-        say(pod, 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: ${(err as Error).message}`);
+        say(pod, 'Warning', 'FailedBinding', `ephemeral volume ${volume.name}: ${messageOf(err)}`);
         throw err;
       }
     }

@@ -4,6 +4,7 @@ import process from 'node:process';
 import { readKubeconfig } from '../client/config.ts';
 import { type ComponentSpec, runComponent } from '../machinery/component.ts';
 import { parseGoDuration } from '../machinery/duration.ts';
+import { messageOf } from '../machinery/errors.ts';
 import { type Flags, type FlagTable, flag } from '../machinery/flags.ts';
 import { defaultEviction, type EvictionSettings, parseThresholds } from './eviction/thresholds.ts';
 import { checkImageGc, defaultImageGc, type ImageGcSettings } from './images/image-gc.ts';
@@ -196,7 +197,7 @@ function readFlag<T, N extends string>(flags: Record<N, string>, name: N, read: 
   try {
     return read(flags[name]);
   } catch (err) {
-    throw new Error(`--${name}: ${(err as Error).message}`, { cause: err });
+    throw new Error(`--${name}: ${messageOf(err)}`, { cause: err });
   }
 }
 

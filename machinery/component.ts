@@ -10,6 +10,7 @@ import { getHeapStatistics } from 'node:v8';
 import { Registry } from 'prom-client';
 import { buildInfoOf, tellBuild } from './build-info.ts';
 import { type Clock, realClock } from './clock.ts';
+import { messageOf } from './errors.ts';
 import { describeFlags, FlagError, type Flags, type FlagTable, flag, parseFlags } from './flags.ts';
 import { shrinkHeapAtRest } from './heap-at-rest.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
@@ -145,7 +146,7 @@ function checkOrExit<T extends FlagTable>(proc: HostProcess, spec: ComponentSpec
   try {
     spec.check?.(flags);
   } catch (err) {
-    proc.stderr.write(`k8ts ${spec.name}: ${(err as Error).message}\n`);
+    proc.stderr.write(`k8ts ${spec.name}: ${messageOf(err)}\n`);
     proc.exit(1);
   }
 }

@@ -12,7 +12,7 @@ import type { KubeClient } from '../client/rest.ts';
 import type { SeriesRecorder } from '../client/series-events.ts';
 import { atMost } from '../machinery/at-most.ts';
 import type { Clock } from '../machinery/clock.ts';
-import { isConflict, isNotFound } from '../machinery/errors.ts';
+import { isConflict, isNotFound, messageOf } from '../machinery/errors.ts';
 import { jsonEqual } from '../machinery/json.ts';
 import type { Logger } from '../machinery/log.ts';
 import { keyOf } from '../machinery/metadata.ts';
@@ -262,7 +262,7 @@ export class Scheduler {
     this.#countAttempt(queued, 'error');
     this.#deps.log.error({ err, pod: queued.key }, 'scheduling cycle failed');
     this.#cache.withdraw(queued.info.uid);
-    this.#reportFailure(queued.info.pod, 'SchedulerError', (err as Error).message);
+    this.#reportFailure(queued.info.pod, 'SchedulerError', messageOf(err));
     this.#queue.retry(queued);
   }
 
@@ -362,7 +362,7 @@ export class Scheduler {
       }
     } catch (err) {
       end('Error');
-      this.#bindingFailed(queued, found, err, `binding rejected: ${binder}${(err as Error).message}`);
+      this.#bindingFailed(queued, found, err, `binding rejected: ${binder}${messageOf(err)}`);
       return;
     }
     end();

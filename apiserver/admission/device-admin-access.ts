@@ -25,6 +25,6 @@ export const deviceAdminAccess: AdmissionPlugin = {
     if (found?.object.metadata.labels?.[label] === 'true') return;
     const why = `admin access to devices requires the \`${label}: true\` label on the containing namespace`;
     const path = `spec.devices.requests[${i}].adminAccess`;
-    throw invalidError({ group: kind.group, kind: kind.kind }, name, [forbidden(path, why)]);
+    throw invalidError(kind, name, [forbidden(path, why)]);
   },
 };

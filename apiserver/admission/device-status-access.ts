@@ -88,6 +88,6 @@ export const deviceStatusAccess: AdmissionPlugin = {
     const { kind, name, object, oldObject } = request;
     const statuses = [object!.status ?? {}, oldObject!.status ?? {}] as const;
     const errors = [...(await checkBinding(request, deps, statuses)), ...(await checkDevices(request, deps, statuses))];
-    if (errors.length > 0) throw invalidError({ group: kind.group, kind: kind.kind }, name, errors);
+    if (errors.length > 0) throw invalidError(kind, name, errors);
   },
 };

@@ -1,17 +1,15 @@
 // Defaults and bounds of single pods, containers and claims, as the namespace's limit ranges say.
 // https://kubernetes.io/docs/concepts/policy/limit-range/
-import type { LimitRange, LimitRangeItem } from '../../api/core/limitrange.ts';
-import { LimitRangeKind } from '../../api/core/limitrange.ts';
+import { type LimitRange, type LimitRangeItem, LimitRangeKind } from '../../api/core/limitrange.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim/schema.ts';
 import type { Container } from '../../api/core/pod/container.ts';
 import { withPodLevel } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { forbiddenError, joinErrors } from '../../machinery/errors.ts';
+import { joinErrors } from '../../machinery/errors.ts';
 import { compareQuantities, isZeroQuantity, quantityMilliValue } from '../../machinery/quantity.ts';
 import { EtcdTooLargeError } from '../storage/etcd.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { groupResourceOf } from '../storage/object-store.ts';
-import { type AdmissionPlugin, isPodCreation, isPodResize, requestsFor } from './plugin.ts';
+import { type AdmissionPlugin, isPodCreation, isPodResize, refusal, requestsFor } from './plugin.ts';
 
 const annotation = 'kubernetes.io/limit-ranger';
 const isClaimWrite = requestsFor('persistentvolumeclaims', ['CREATE', 'UPDATE']);
@@ -152,7 +150,7 @@ export const limitRanger: AdmissionPlugin = {
     for (const range of ranges) applyDefaults(request.object as Pod, range);
   },
   async validate(request, { store }) {
-    const { kind, namespace, name, object, oldObject } = request;
+    const { namespace, object, oldObject } = request;
     const complaints = (await limitRangesOf(store, namespace)).flatMap((range) =>
       (range.spec.limits ?? []).flatMap((item) =>
         isPodCreation(request) || isPodResize(request)
@@ -161,7 +159,6 @@ export const limitRanger: AdmissionPlugin = {
       ),
     );
     const all = [...new Set(complaints)];
-    if (all.length === 0) return;
-    throw forbiddenError(groupResourceOf(kind), name, joinErrors(all));
+    if (all.length > 0) throw refusal(request, joinErrors(all));
   },
 };

@@ -1,9 +1,8 @@
 // Nothing is created in a namespace that does not exist or is going away, and the namespaces of the system stay.
 // https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/#namespacelifecycle
-import { forbiddenError, notFoundError, StatusError } from '../../machinery/errors.ts';
-import { groupResourceOf } from '../storage/object-store.ts';
+import { notFoundError } from '../../machinery/errors.ts';
 import type { StoredObject } from '../storage/stored-object.ts';
-import { type AdmissionPlugin, requestsFor } from './plugin.ts';
+import { type AdmissionPlugin, refusal, requestsFor } from './plugin.ts';
 
 const immortal = new Set(['default', 'kube-system', 'kube-public']);
 const isDeletion = requestsFor('namespaces', ['DELETE']);
@@ -11,7 +10,8 @@ const isDeletion = requestsFor('namespaces', ['DELETE']);
 export const namespaceLifecycle: AdmissionPlugin = {
   name: 'NamespaceLifecycle',
   handles: (request) => (request.operation === 'CREATE' && request.kind.namespaced) || isDeletion(request),
-  async mutate({ operation, kind, namespace, name }, { store, kinds }) {
+  async mutate(request, { store, kinds }) {
+    const { operation, namespace } = request;
     if (operation !== 'CREATE') return;
     const namespaces = kinds.kind('', 'Namespace');
     // One that was made a moment ago, perhaps in the place of one that went, may not be in the
@@ -21,24 +21,14 @@ export const namespaceLifecycle: AdmissionPlugin = {
     const found = await store.read(namespaces, '', namespace);
     if (!found) throw notFoundError({ group: '', resource: 'namespaces' }, namespace);
     if (isOpen(found)) return;
-    const resource = groupResourceOf(kind);
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
-    const refused = forbiddenError(resource, name, why);
-    throw new StatusError(403, 'Forbidden', refused.message, {
-      details: {
-        ...refused.details,
-        causes: [
-          {
-            reason: 'NamespaceTerminating',
-            message: `namespace ${namespace} is being terminated`,
-            field: 'metadata.namespace',
-          },
-        ],
-      },
-    });
+    const refused = refusal(request, why);
+    const message = `namespace ${namespace} is being terminated`;
+    refused.details!.causes = [{ reason: 'NamespaceTerminating', message, field: 'metadata.namespace' }];
+    throw refused;
   },
-  validate({ operation, name }) {
-    if (operation !== 'DELETE' || !immortal.has(name)) return;
-    throw forbiddenError({ group: '', resource: 'namespaces' }, name, 'this namespace may not be deleted');
+  validate(request) {
+    if (request.operation !== 'DELETE' || !immortal.has(request.name)) return;
+    throw refusal(request, 'this namespace may not be deleted');
   },
 };

@@ -5,46 +5,42 @@ import { nodeLeaseNamespace } from '../../api/coordination/lease.ts';
 import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
 import { podClaimNames, podConfigMapNames, podSecretNames } from '../../api/core/pod/references.ts';
 import { CertificateRequestError, parseCertificateRequest } from '../../machinery/certificate-request.ts';
-import { forbiddenError, notFoundError, type StatusError } from '../../machinery/errors.ts';
+import { notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { pemOfField } from '../../machinery/pem.ts';
 import { nodeNameOf, nodesGroup } from '../authn/user.ts';
-import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, refusal } from './plugin.ts';
 
 const quoted = (text: string) => JSON.stringify(text);
 
 type Check = (node: string, request: AdmissionRequest, deps: AdmissionDeps) => void | Promise<void>;
 
-function refuse({ kind, name }: AdmissionRequest, why: string): StatusError {
-  return forbiddenError({ group: kind.group, resource: kind.plural }, name, why);
-}
-
 const createPod: Check = (node, request, { store, kinds }) => {
   const { metadata, spec } = request.object!;
   if (metadata.annotations?.[mirrorAnnotation] === undefined) {
-    throw refuse(
+    throw refusal(
       request,
       `pod does not have ${quoted(mirrorAnnotation)} annotation, node ${quoted(node)} can only create mirror pods`,
     );
   }
   if (spec.nodeName !== node) {
-    throw refuse(request, `node ${quoted(node)} can only create pods with spec.nodeName set to itself`);
+    throw refusal(request, `node ${quoted(node)} can only create pods with spec.nodeName set to itself`);
   }
   const [owner, ...others] = metadata.ownerReferences ?? [];
-  const refuseOwner = (what: string) => refuse(request, `node ${quoted(node)} can only create pods with ${what}`);
+  const refuseOwner = (what: string) => refusal(request, `node ${quoted(node)} can only create pods with ${what}`);
   if (others.length > 0) throw refuseOwner('a single owner reference set to itself');
   if (owner?.kind !== 'Node' || owner.apiVersion !== 'v1' || owner.name !== node) {
     throw refuseOwner('an owner reference set to itself');
   }
   if (!owner.controller) throw refuseOwner('a controller owner reference set to itself');
   if (owner.blockOwnerDeletion) {
-    throw refuse(request, `node ${quoted(node)} must not set blockOwnerDeletion on an owner reference`);
+    throw refusal(request, `node ${quoted(node)} must not set blockOwnerDeletion on an owner reference`);
   }
   const own = store.peek(kinds.kind('', 'Node'), '', node)?.object.metadata;
   if (!own) throw notFoundError({ group: '', resource: 'nodes' }, node);
   if (owner.uid !== own.uid) {
-    throw refuse(request, `node ${node} UID mismatch: expected ${owner.uid} got ${own.uid}`);
+    throw refusal(request, `node ${node} UID mismatch: expected ${owner.uid} got ${own.uid}`);
   }
   const sources = (spec.volumes ?? []).flatMap((volume: any) => volume.projected?.sources ?? []);
   const named: [string, boolean][] = [
@@ -56,7 +52,7 @@ const createPod: Check = (node, request, { store, kinds }) => {
     ['resourceclaims', (spec.resourceClaims ?? []).length > 0],
   ];
   for (const [what, names] of named) {
-    if (names) throw refuse(request, `node ${quoted(node)} can not create pods that reference ${what}`);
+    if (names) throw refusal(request, `node ${quoted(node)} can not create pods that reference ${what}`);
   }
 };
 
@@ -64,15 +60,15 @@ const createPod: Check = (node, request, { store, kinds }) => {
 function ownPod(doing: (node: string) => string): Check {
   return async (node, request, { store, kinds }) => {
     const old = request.oldObject ?? (await store.get(kinds.kind('', 'Pod'), request.namespace, request.name)).object;
-    if (old.spec.nodeName !== node) throw refuse(request, `${doing(node)} pods with spec.nodeName set to itself`);
+    if (old.spec.nodeName !== node) throw refusal(request, `${doing(node)} pods with spec.nodeName set to itself`);
     if (request.subresource !== 'status') return;
     const next = request.object!;
     if (!jsonEqual(next.metadata.labels ?? {}, old.metadata.labels ?? {})) {
-      throw refuse(request, `node ${quoted(node)} cannot update labels through pod status`);
+      throw refusal(request, `node ${quoted(node)} cannot update labels through pod status`);
     }
     const claimsOf = ({ status }: KubeObject) => status?.resourceClaimStatuses ?? [];
     if (!jsonEqual(claimsOf(next), claimsOf(old))) {
-      throw refuse(request, `node ${quoted(node)} cannot update resource claim statues`);
+      throw refusal(request, `node ${quoted(node)} cannot update resource claim statues`);
     }
   };
 }
@@ -86,7 +82,7 @@ const claimStatus: Check = (node, request) => {
   };
   if (jsonEqual(others(request.object!), others(request.oldObject!))) return;
   const why = 'is not allowed to update fields other than status.quantity and status.conditions';
-  throw refuse(request, `node ${quoted(node)} ${why}`);
+  throw refusal(request, `node ${quoted(node)} ${why}`);
 };
 
 const kubeletSigners = ['kubernetes.io/kube-apiserver-client-kubelet', 'kubernetes.io/kubelet-serving'];
@@ -101,9 +97,9 @@ const newRequest: Check = (node, request) => {
     asked = parseCertificateRequest(pemOfField(pem ?? '')).commonName;
   } catch (err) {
     if (!(err instanceof CertificateRequestError)) throw err;
-    throw refuse(request, `unable to parse csr: ${err.message}`);
+    throw refusal(request, `unable to parse csr: ${err.message}`);
   }
-  if (asked !== name) throw refuse(request, `can only create a node CSR with CN=${name}`);
+  if (asked !== name) throw refusal(request, `can only create a node CSR with CN=${name}`);
 };
 
 const ownLabelNames = new Set([
@@ -137,9 +133,9 @@ function changedLabels(before: Record<string, string>, after: Record<string, str
 const writeNode: Check = (node, request) => {
   const { object, oldObject, operation } = request;
   if (request.name !== node) {
-    throw refuse(request, `node ${quoted(node)} is not allowed to modify node ${quoted(request.name)}`);
+    throw refusal(request, `node ${quoted(node)} is not allowed to modify node ${quoted(request.name)}`);
   }
-  const refuseNode = (what: string) => refuse(request, `node ${quoted(node)} is not allowed to ${what}`);
+  const refuseNode = (what: string) => refusal(request, `node ${quoted(node)} is not allowed to ${what}`);
   const labelsOf = (one: KubeObject | undefined) => one?.metadata.labels ?? {};
   const labels = changedLabels(labelsOf(oldObject), labelsOf(object)).filter(isForbiddenLabel).sort().join(', ');
   const { configSource } = object!.spec;
@@ -152,7 +148,7 @@ const writeNode: Check = (node, request) => {
     throw refuseNode('update configSource to a new non-nil configSource');
   }
   if (!jsonEqual(object!.spec.taints ?? [], oldObject!.spec.taints ?? [])) throw refuseNode('modify taints');
-  if (labels) throw refuse(request, `is not allowed to modify labels: ${labels}`);
+  if (labels) throw refusal(request, `is not allowed to modify labels: ${labels}`);
   if (!jsonEqual(object!.metadata.ownerReferences ?? [], oldObject!.metadata.ownerReferences ?? [])) {
     throw refuseNode('modify ownerReferences');
   }
@@ -182,20 +178,20 @@ const createToken: Check = async (node, request, deps) => {
   const { store, kinds } = deps;
   const { boundObjectRef: bound, audiences } = request.object!.spec;
   if (bound?.kind !== 'Pod' || bound.apiVersion !== 'v1' || !bound.name) {
-    throw refuse(request, 'node requested token not bound to a pod');
+    throw refusal(request, 'node requested token not bound to a pod');
   }
-  if (!bound.uid) throw refuse(request, 'node requested token with a pod binding without a uid');
+  if (!bound.uid) throw refusal(request, 'node requested token with a pod binding without a uid');
   const found = await store.find(kinds.kind('', 'Pod'), request.namespace, bound.name);
-  if (!found) throw refuse(request, `pod ${quoted(bound.name)} not found`);
+  if (!found) throw refusal(request, `pod ${quoted(bound.name)} not found`);
   const pod = found.object;
   if (pod.metadata.uid !== bound.uid) {
-    throw refuse(
+    throw refusal(
       request,
       `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
     );
   }
   if (pod.spec.nodeName !== node)
-    throw refuse(request, 'node requested token bound to a pod scheduled on a different node');
+    throw refusal(request, 'node requested token bound to a pod scheduled on a different node');
   const known = new Set(audiencesOf(pod, deps));
   // Somebody may let nodes ask for another one, as credential providers want it.
   const verb = 'request-serviceaccounts-token-audience';
@@ -203,25 +199,26 @@ const createToken: Check = async (node, request, deps) => {
   const base = { user, verb, isResource: true, group: '', version: 'v1', subresource: '', namespace, name, path: '' };
   for (const resource of audiences?.length ? audiences : ['']) {
     if (known.has(resource) || (await deps.authorizer.authorize({ ...base, resource })).allowed) continue;
-    throw refuse(request, `audience ${quoted(resource)} not found in pod spec volume`);
+    throw refusal(request, `audience ${quoted(resource)} not found in pod spec volume`);
   }
 };
 
 const ownLease: Check = (node, request) => {
   if (request.namespace !== nodeLeaseNamespace) {
-    throw refuse(request, `can only access leases in the ${quoted(nodeLeaseNamespace)} system namespace`);
+    throw refusal(request, `can only access leases in the ${quoted(nodeLeaseNamespace)} system namespace`);
   }
   if (request.name !== node)
-    throw refuse(request, `can only access node lease with the same name as the requesting node`);
+    throw refusal(request, `can only access node lease with the same name as the requesting node`);
 };
 
 const ownCsiNode: Check = (node, request) => {
-  if (request.name !== node) throw refuse(request, 'can only access CSINode with the same name as the requesting node');
+  if (request.name !== node)
+    throw refusal(request, 'can only access CSINode with the same name as the requesting node');
 };
 
 const newSlice: Check = (node, request) => {
   if (request.object!.spec.nodeName === node) return;
-  throw refuse(request, 'can only create ResourceSlice with the same NodeName as the requesting node');
+  throw refusal(request, 'can only create ResourceSlice with the same NodeName as the requesting node');
 };
 
 /** By group, resource and subresource; `*` is every operation that a node is authorized for. */
@@ -250,7 +247,7 @@ export const nodeRestriction: AdmissionPlugin = {
   async validate(request, deps) {
     const node = nodeNameOf(request.user);
     if (node === undefined) {
-      throw refuse(request, `could not determine node from user ${quoted(request.user.username)}`);
+      throw refusal(request, `could not determine node from user ${quoted(request.user.username)}`);
     }
     await checkOf(request)!(node, request, deps);
   },

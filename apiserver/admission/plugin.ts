@@ -2,13 +2,14 @@
 // because the rule needs other objects or the user. Plugins are one file each, listed in order in
 // index.ts. https://kubernetes.io/docs/reference/access-authn-authz/admission-controllers/
 import type { Clock } from '../../machinery/clock.ts';
+import { forbiddenError } from '../../machinery/errors.ts';
 import type { GroupVersionKind, Kind } from '../../machinery/kind.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { Random } from '../../machinery/random.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { Authorizer } from '../authz/attributes.ts';
 import type { KindTable } from '../registry/kind-table.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
+import { groupResourceOf, type ObjectStore } from '../storage/object-store.ts';
 import type { WebhookClient } from '../webhook-client.ts';
 import type { AdmissionMetrics } from './metrics.ts';
 
@@ -45,6 +46,10 @@ export interface AdmissionRequest {
   /** Called once the request has ended, before it is answered. */
   onEnd(fn: OnEnd): void;
 }
+
+/** What a plugin throws that lets nobody do that. */
+export const refusal = ({ kind, name }: AdmissionRequest, why: string) =>
+  forbiddenError(groupResourceOf(kind), name, why);
 
 /** What became of a request: whether it changed anything, or etcd did not say. */
 export type Outcome = 'stored' | 'failed' | 'unknown';

@@ -4,21 +4,19 @@ import { type Node, NodeKind } from '../../api/core/node.ts';
 import { featuresToResize, missingFeatures } from '../../api/core/pod/node-features.ts';
 import { inUnits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
-import { forbiddenError, type StatusError } from '../../machinery/errors.ts';
-import { groupResourceOf } from '../storage/object-store.ts';
-import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodResize } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodResize, refusal } from './plugin.ts';
 
 /** `cause`: why, for programs. */
-function refuse({ kind, name }: AdmissionRequest, why: string, cause?: string): StatusError {
-  const error = forbiddenError(groupResourceOf(kind), name, why);
-  if (cause) error.details!.causes = [{ reason: cause }];
-  return error;
+function refuse(request: AdmissionRequest, why: string, cause: string): never {
+  const error = refusal(request, why);
+  error.details!.causes = [{ reason: cause }];
+  throw error;
 }
 
 async function nodeOf(request: AdmissionRequest, { store }: AdmissionDeps): Promise<Node> {
   const { nodeName } = (request.object as Pod).spec;
   const found = await store.find(NodeKind, '', nodeName!);
-  if (!found) throw refuse(request, `node "${nodeName}" not found`);
+  if (!found) throw refusal(request, `node "${nodeName}" not found`);
   return found.object as Node;
 }
 
@@ -33,8 +31,8 @@ export const nodeDeclaredFeatures: AdmissionPlugin = {
     const node = await nodeOf(request, deps);
     const missing = missingFeatures(wanted, node).join(', ');
     const name = JSON.stringify(node.metadata.name);
-    if (missing)
-      throw refuse(request, `pod update requires features ${missing} which are not available on node ${name}`);
+    const why = `pod update requires features ${missing} which are not available on node ${name}`;
+    if (missing) throw refusal(request, why);
   },
 };
 
@@ -51,9 +49,9 @@ export const podResize: AdmissionPlugin = {
       return requested > allocatable ? [`${name}, requested: ${requested}, allocatable: ${allocatable}`] : [];
     });
     const tooMuch = `Node didn't have enough allocatable resources: ${lacks.join('; ')}`;
-    if (lacks.length > 0) throw refuse(request, tooMuch, 'NodeCapacity');
+    if (lacks.length > 0) refuse(request, tooMuch, 'NodeCapacity');
     const os = metadata.labels?.['kubernetes.io/os'] ?? '';
     const elsewhere = `pod resize is only supported on linux nodes, node "${metadata.name}" is "${os}"`;
-    if (os !== 'linux') throw refuse(request, elsewhere, 'UnsupportedPlatform');
+    if (os !== 'linux') refuse(request, elsewhere, 'UnsupportedPlatform');
   },
 };

@@ -1,13 +1,11 @@
 // Turns a pod's priorityClassName into its priority.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
-import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { keyPrefixOf } from '../storage/stored-object.ts';
-import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodCreation } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodCreation, refusal } from './plugin.ts';
 
 const priorityGroup = 'scheduling.k8s.io';
 
-const refusePod = (name: string, why: string) => forbiddenError({ group: '', resource: 'pods' }, name, why);
 const isUpdate = ({ operation, subresource }: AdmissionRequest) => operation === 'UPDATE' && subresource === '';
 const isClass = ({ kind }: AdmissionRequest) => kind.group === priorityGroup && kind.plural === 'priorityclasses';
 const isPod = ({ kind }: AdmissionRequest) => kind.group === '' && kind.plural === 'pods';
@@ -28,7 +26,7 @@ export const priority: AdmissionPlugin = {
   async mutate(request, deps) {
     if (!isPod(request)) return;
     const { spec } = request.object!;
-    const { name, oldObject } = request;
+    const { oldObject } = request;
     if (oldObject) {
       // Who writes a pod as it was meant does not know what was added.
       for (const field of ['priority', 'preemptionPolicy']) spec[field] ??= oldObject.spec[field];
@@ -38,7 +36,7 @@ export const priority: AdmissionPlugin = {
     if (spec.priorityClassName) {
       const kind = deps.kinds.kind(priorityGroup, 'PriorityClass');
       chosen = (await deps.store.find(kind, '', spec.priorityClassName))?.object;
-      if (!chosen) throw refusePod(name, `no PriorityClass with name ${spec.priorityClassName} was found`);
+      if (!chosen) throw refusal(request, `no PriorityClass with name ${spec.priorityClassName} was found`);
     } else {
       chosen = findDefault(deps);
       if (chosen) spec.priorityClassName = chosen.metadata.name;
@@ -54,17 +52,16 @@ export const priority: AdmissionPlugin = {
       const given = spec[field];
       if (given !== undefined && given !== computed[field]) {
         const why = `the ${what} (${given}) must not be provided in pod spec; priority admission controller computed ${computed[field]} from the given PriorityClass name`;
-        throw refusePod(name, why);
+        throw refusal(request, why);
       }
       spec[field] = computed[field];
     }
   },
   validate(request, deps) {
-    const { kind, name, object } = request;
-    if (!isClass(request) || !object!.globalDefault) return;
+    if (!isClass(request) || !request.object!.globalDefault) return;
     const other = findDefault(deps)?.metadata.name;
-    if (other === undefined || (request.operation === 'UPDATE' && other === name)) return;
+    if (other === undefined || (request.operation === 'UPDATE' && other === request.name)) return;
     const why = `PriorityClass ${other} is already marked as default. Only one default can exist`;
-    throw forbiddenError({ group: kind.group, resource: kind.plural }, name, why);
+    throw refusal(request, why);
   },
 };

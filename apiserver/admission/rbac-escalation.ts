@@ -3,12 +3,12 @@
 // this one.
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
 import { rbacGroup } from '../../api/rbac/binding.ts';
-import { forbiddenError, notFoundError } from '../../machinery/errors.ts';
+import { notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { PolicyRule } from '../authz/attributes.ts';
 import { findUncovered } from '../authz/rule-cover.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
-import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, refusal } from './plugin.ts';
 
 const roleKinds = ['Role', 'ClusterRole'];
 const grantingFields = ['rules', 'aggregationRule', 'subjects', 'roleRef'];
@@ -38,9 +38,7 @@ const everything: PolicyRule[] = [
  */
 async function grantedRules(request: AdmissionRequest, { store, kinds }: AdmissionDeps): Promise<PolicyRule[]> {
   const { kind, object, namespace } = request;
-  if (roleKinds.includes(kind.kind)) {
-    return object!.rules ?? [];
-  }
+  if (roleKinds.includes(kind.kind)) return object!.rules ?? [];
   const { roleRef } = object!;
   const isCluster = roleRef.kind === 'ClusterRole';
   const role = kinds.kind(rbacGroup, isCluster ? 'ClusterRole' : 'Role');
@@ -73,22 +71,22 @@ export const rbacEscalation: AdmissionPlugin = {
     subresource === '' &&
     [...roleKinds, ...bindingKinds].includes(kind.kind),
   async validate(request, deps) {
-    const { kind, object, oldObject, namespace, name, user } = request;
+    const { object, oldObject, namespace, user } = request;
     if (oldObject && grantingFields.every((field) => jsonEqual(oldObject[field], object![field]))) return;
     if (await mayAnyway(request, deps)) return;
     const { rules: owned } = deps.authorizer.rulesFor(user, namespace);
-    const refuse = (why: string) => forbiddenError(groupResourceOf(kind), name, why);
     const missing = findUncovered(await grantedRules(request, deps), owned)
       .map(describeRule)
       .sort();
     if (missing.length > 0) {
       const groups = `[${user.groups.map((g) => JSON.stringify(g)).join(' ')}]`;
       const who = `user ${JSON.stringify(user.username)} (groups=${groups})`;
-      throw refuse(`${who} is attempting to grant RBAC permissions not currently held:\n${missing.join('\n')}`);
+      const why = `is attempting to grant RBAC permissions not currently held:\n${missing.join('\n')}`;
+      throw refusal(request, `${who} ${why}`);
     }
     const gathers = object!.aggregationRule || oldObject?.aggregationRule;
     if (gathers && findUncovered(everything, owned).length > 0) {
-      throw refuse('must have cluster-admin privileges to use the aggregationRule');
+      throw refusal(request, 'must have cluster-admin privileges to use the aggregationRule');
     }
   },
 };

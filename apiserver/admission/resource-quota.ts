@@ -8,7 +8,7 @@ import type { ResourceList } from '../../api/core/pod/resource-totals.ts';
 import type { ResourceQuota } from '../../api/core/resourcequota/schema.ts';
 import { evaluatorOf, isInScope, missingResources } from '../../api/core/resourcequota/usage.ts';
 import { ResourceQuotaKind } from '../../api/core/resourcequota.ts';
-import { forbiddenError, unlessGone } from '../../machinery/errors.ts';
+import { unlessGone } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import { silentLogger } from '../../machinery/log.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
@@ -21,8 +21,7 @@ import {
 } from '../../machinery/quantity.ts';
 import { writeAs } from '../registry/context.ts';
 import { updateObject } from '../registry/update.ts';
-import { groupResourceOf } from '../storage/object-store.ts';
-import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodResize } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodResize, refusal } from './plugin.ts';
 
 // Events come and go by themselves.
 const uncounted = ['events'];
@@ -153,7 +152,7 @@ export const resourceQuota: AdmissionPlugin = {
     const { store, clock } = deps;
     const quotas = await quotasFor(request, deps);
     if (quotas.length === 0) return;
-    const refuse: Refuse = (why) => forbiddenError(groupResourceOf(request.kind), request.name, why);
+    const refuse: Refuse = (why) => refusal(request, why);
     const quiet = { nowMs: clock.now(), refuse };
     const isConcerned = (quota: ResourceQuota): boolean => {
       try {

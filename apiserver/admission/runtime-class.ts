@@ -2,9 +2,8 @@
 // https://kubernetes.io/docs/concepts/containers/runtime-class/
 import type { Toleration } from '../../api/core/pod/scheduling.ts';
 import type { RuntimeClass } from '../../api/node/runtimeclass.ts';
-import { forbiddenError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
-import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodCreation } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, isPodCreation, refusal } from './plugin.ts';
 
 export const runtimeClass: AdmissionPlugin = {
   name: 'RuntimeClass',
@@ -15,7 +14,7 @@ export const runtimeClass: AdmissionPlugin = {
     const { spec } = request.object!;
     const overhead = found.overhead?.podFixed;
     if (found.overhead) {
-      if (spec.overhead && !jsonEqual(spec.overhead, overhead ?? {})) throw refuse(request, overheadDiffers);
+      if (spec.overhead && !jsonEqual(spec.overhead, overhead ?? {})) throw refusal(request, overheadDiffers);
       if (overhead) spec.overhead = { ...overhead };
     }
     if (found.scheduling) mergeScheduling(request, found.scheduling);
@@ -23,22 +22,20 @@ export const runtimeClass: AdmissionPlugin = {
   async validate(request, deps) {
     const found = await classOf(request, deps);
     const overhead: Record<string, string> | undefined = request.object!.spec.overhead;
-    if (!found?.overhead && overhead && Object.keys(overhead).length > 0) throw refuse(request, overheadWithoutClass);
+    if (!found?.overhead && overhead && Object.keys(overhead).length > 0) throw refusal(request, overheadWithoutClass);
     const isAsDefined = jsonEqual(overhead ?? {}, found?.overhead?.podFixed ?? {});
-    if (found?.overhead && !isAsDefined) throw refuse(request, overheadDiffers);
+    if (found?.overhead && !isAsDefined) throw refusal(request, overheadDiffers);
   },
 };
 
 const overheadDiffers = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
 const overheadWithoutClass = 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead';
 
-const refuse = ({ name }: AdmissionRequest, why: string) => forbiddenError({ group: '', resource: 'pods' }, name, why);
-
 async function classOf(request: AdmissionRequest, { kinds, store }: AdmissionDeps): Promise<RuntimeClass | undefined> {
   const name: string | undefined = request.object!.spec.runtimeClassName;
   if (name === undefined) return undefined;
   const found = await store.find(kinds.kind('node.k8s.io', 'RuntimeClass'), '', name);
-  if (!found) throw refuse(request, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`);
+  if (!found) throw refusal(request, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`);
   return found.object as RuntimeClass;
 }
 
@@ -49,7 +46,7 @@ function mergeScheduling(request: AdmissionRequest, scheduling: NonNullable<Runt
     const given = Object.hasOwn(nodeSelector, key) ? nodeSelector[key] : undefined;
     if (given !== undefined && given !== value) {
       const theirs = `runtimeClass.scheduling.nodeSelector[${key}] = ${value}`;
-      throw refuse(request, `conflict: ${theirs}; pod.spec.nodeSelector[${key}] = ${given}`);
+      throw refusal(request, `conflict: ${theirs}; pod.spec.nodeSelector[${key}] = ${given}`);
     }
     nodeSelector[key] = value;
   }

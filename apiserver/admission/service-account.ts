@@ -5,10 +5,9 @@ import { mirrorAnnotation } from '../../api/core/pod/mirror.ts';
 import { podSecretNames } from '../../api/core/pod/references.ts';
 import { enforceAnnotation } from '../../api/core/serviceaccount.ts';
 import type { Clock } from '../../machinery/clock.ts';
-import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { type Random, randomSuffix } from '../../machinery/random.ts';
-import { type AdmissionPlugin, isPodCreation } from './plugin.ts';
+import { type AdmissionPlugin, isPodCreation, refusal } from './plugin.ts';
 
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
 const tokenSeconds = 3607;
@@ -24,8 +23,9 @@ interface Mount {
 export const serviceAccount: AdmissionPlugin = {
   name: 'ServiceAccount',
   handles: isPodCreation,
-  async mutate({ object, namespace, name }, { store, kinds, random, clock }) {
-    const pod = object!;
+  async mutate(request, { store, kinds, random, clock }) {
+    const { namespace } = request;
+    const pod = request.object!;
     const { spec } = pod;
     // Mirror pods stand for what a kubelet runs by itself.
     if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return;
@@ -35,7 +35,7 @@ export const serviceAccount: AdmissionPlugin = {
     const found = await findSoon(() => store.find(accounts, namespace, spec.serviceAccountName), clock);
     if (!found) {
       const why = `error looking up service account ${namespace}/${spec.serviceAccountName}: serviceaccount ${JSON.stringify(spec.serviceAccountName)} not found`;
-      throw forbiddenError({ group: '', resource: 'pods' }, name, why);
+      throw refusal(request, why);
     }
     const account = found.object;
     const mounts = spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true;
@@ -44,16 +44,16 @@ export const serviceAccount: AdmissionPlugin = {
       spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
     }
   },
-  async validate({ object, namespace, name }, { store, kinds }) {
-    const { metadata, spec } = object!;
+  async validate(request, { store, kinds }) {
+    const { metadata, spec } = request.object!;
     let why: string | undefined;
     if (metadata.annotations?.[mirrorAnnotation] !== undefined) why = findMirrorProblem(spec);
     else {
-      const found = await store.find(kinds.kind('', 'ServiceAccount'), namespace, spec.serviceAccountName);
+      const found = await store.find(kinds.kind('', 'ServiceAccount'), request.namespace, spec.serviceAccountName);
       const isStrict = /^(1|[tT]|true|TRUE|True)$/.test(found?.object.metadata.annotations?.[enforceAnnotation] ?? '');
       if (found && isStrict) why = findForeignSecret(spec, found.object);
     }
-    if (why !== undefined) throw forbiddenError({ group: '', resource: 'pods' }, name, why);
+    if (why !== undefined) throw refusal(request, why);
   },
 };
 

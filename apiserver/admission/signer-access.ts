@@ -1,9 +1,7 @@
 // Who may act for a signer of certificates: rights on the virtual resource `signers`, for one signer or
 // for all of a domain. Upstream: plugin/pkg/admission/certificates.
-import { forbiddenError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
-import { groupResourceOf } from '../storage/object-store.ts';
-import type { AdmissionDeps, AdmissionRequest } from './plugin.ts';
+import { type AdmissionDeps, type AdmissionRequest, refusal } from './plugin.ts';
 
 const group = 'certificates.k8s.io';
 export const signedResource = `certificatesigningrequests.${group}`;
@@ -21,5 +19,5 @@ export async function demandSignerAccess(
     (await authorizer.authorize({ ...base, verb, resource: 'signers', name, namespace: '', path: '' })).allowed;
   if ((await may(signerName)) || (await may(`${signerName.split('/', 1)[0]}/*`))) return;
   const why = `user not permitted to ${verb} requests with signerName ${JSON.stringify(signerName)}`;
-  throw forbiddenError(groupResourceOf(request.kind), request.name, why);
+  throw refusal(request, why);
 }

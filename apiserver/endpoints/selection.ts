@@ -1,5 +1,5 @@
 // labelSelector and fieldSelector of lists, watches and collection deletes, as one predicate over stored objects.
-import { badRequestError } from '../../machinery/errors.ts';
+import { badRequestError, messageOf } from '../../machinery/errors.ts';
 import {
   type FieldRequirement,
   type FieldSelector,
@@ -82,7 +82,7 @@ function parse<T>(work: () => T): T {
   try {
     return work();
   } catch (err) {
-    throw badRequestError((err as Error).message, err);
+    throw badRequestError(messageOf(err), err);
   }
 }
 

@@ -98,7 +98,7 @@ export function checkCreate(kind: Kind, draft: KubeObject, apiVersion = kind.api
 }
 
 function refuse(kind: Kind, draft: KubeObject, errors: readonly FieldError[]): void {
-  if (errors.length > 0) throw invalidError({ group: kind.group, kind: kind.kind }, draft.metadata.name ?? '', errors);
+  if (errors.length > 0) throw invalidError(kind, draft.metadata.name ?? '', errors);
 }
 
 // Metadata that only the server changes.

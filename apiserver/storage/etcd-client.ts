@@ -3,6 +3,7 @@
 // what a hanging member was sent it may still carry out. What was certainly not carried out, and what only reads, is
 // sent to another member. The watch is where the calls are, so that what is noticed of the one helps the other.
 import type { Clock } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import {
   CompactedError,
   type Etcd,
@@ -113,7 +114,7 @@ export class EtcdClient implements Etcd {
     if (nowMs - this.#health.askedMs >= 500) {
       const answer = this.#revision(checking).then(
         () => null,
-        (err) => `etcd failed: ${(err as Error).message}`,
+        (err) => `etcd failed: ${messageOf(err)}`,
       );
       this.#health = { askedMs: nowMs, answer };
     }

@@ -3,6 +3,7 @@
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { afterListening, type Clock, type Timer } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 
 /** How a call ended, other than well. */
 export class GrpcError extends Error {
@@ -194,7 +195,7 @@ export class GrpcChannel {
       return stream;
     } catch (err) {
       this.#lose(session);
-      throw new NotConnectedError(`${this.#options.server}: ${(err as Error).message}`, { cause: err });
+      throw new NotConnectedError(`${this.#options.server}: ${messageOf(err)}`, { cause: err });
     }
   }
 

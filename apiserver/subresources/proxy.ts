@@ -7,7 +7,7 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable, Transform } from 'node:stream';
-import { badRequestError, StatusError, unavailableError } from '../../machinery/errors.ts';
+import { badRequestError, messageOf, StatusError, unavailableError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import type { FrontRequest } from '../http/front.ts';
@@ -80,7 +80,7 @@ async function reachableHost(host: string): Promise<string> {
     return reachable((await lookup(host)).address);
   } catch (err) {
     if (err instanceof StatusError) throw err;
-    throw unavailableError(`error trying to reach service: ${(err as Error).message}`, err);
+    throw unavailableError(`error trying to reach service: ${messageOf(err)}`, err);
   }
 }
 

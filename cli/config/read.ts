@@ -1,5 +1,6 @@
 // `--config FILE`: what it says, understood; nothing in it is passed over.
 import { readFileSync } from 'node:fs';
+import { messageOf } from '../../machinery/errors.ts';
 import { UserError } from '../user-error.ts';
 import { type ClusterConfig, emptyConfig } from './cluster-config.ts';
 import { type Field, readDocuments } from './documents.ts';
@@ -16,7 +17,7 @@ export function readConfigFile(file: string, folder: string): ClusterConfig {
   try {
     text = readFileSync(file === '-' ? 0 : file, 'utf8');
   } catch (err) {
-    throw new UserError(`${name} cannot be read: ${(err as Error).message}`, { cause: err });
+    throw new UserError(`${name} cannot be read: ${messageOf(err)}`, { cause: err });
   }
   if (text.length > maxBytes) throw new UserError(`${name} is larger than ${maxBytes} bytes`);
   return readConfig(text, name, folder);

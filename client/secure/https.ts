@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import { type ConfigMap, ConfigMapKind } from '../../api/core/configmap.ts';
 import { headersOf } from '../../machinery/component.ts';
-import { internalError, StatusError } from '../../machinery/errors.ts';
+import { internalError, messageOf, StatusError } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { jsonAnswer, type PageAnswer } from '../../machinery/zpages.ts';
 import type { InformerFactory } from '../informer-factory.ts';
@@ -37,7 +37,7 @@ export function makeSecureServer(
   server.on('request', async (request, response) => {
     const { code, text, ...rest } = await answer(request).catch((err) => {
       if (!(err instanceof StatusError)) log.warn({ err }, 'a request could not be answered');
-      const known = err instanceof StatusError ? err : internalError((err as Error).message, err);
+      const known = err instanceof StatusError ? err : internalError(messageOf(err), err);
       return jsonAnswer(known.toStatus(), known.code);
     });
     response.writeHead(code, { ...headersOf(rest), 'content-length': Buffer.byteLength(text) }).end(text);

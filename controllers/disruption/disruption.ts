@@ -8,7 +8,7 @@ import { ReplicationControllerKind } from '../../api/core/replicationcontroller.
 import { type PodDisruptionBudget, PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
 import { type ControllerContext, defineController, type ReconcileResult } from '../../client/controller.ts';
 import { sayingOf } from '../../client/events.ts';
-import { isConflict } from '../../machinery/errors.ts';
+import { isConflict, messageOf } from '../../machinery/errors.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import { type KubeObject, keyOf, type LabelSelector } from '../../machinery/metadata.ts';
 import { writeStatus } from '../status.ts';
@@ -107,7 +107,7 @@ async function expectedPods(budget: PodDisruptionBudget, pods: readonly Pod[], d
     if (unmanaged.length > 0) deps.say(budget, 'Warning', 'UnmanagedPods', unmanagedText(budget));
     return expected;
   } catch (err) {
-    const text = `Failed to calculate the number of expected pods: ${(err as Error).message}`;
+    const text = `Failed to calculate the number of expected pods: ${messageOf(err)}`;
     deps.say(budget, 'Warning', 'CalculateExpectedPodCountFailed', text);
     throw err;
   }
@@ -152,7 +152,7 @@ export const disruptionController = defineController({
     } catch (err) {
       // Evictions count in the status too: by then there is a newer one to go by.
       if (isConflict(err)) throw err;
-      const failed = failSafeStatus(budget, (err as Error).message, deps.clock.now());
+      const failed = failSafeStatus(budget, messageOf(err), deps.clock.now());
       await writeStatus(budget, failed, deps.updateStatus);
       if (err instanceof UnknownScaleError) return undefined; // a change of pods or workloads brings it back
       throw err;

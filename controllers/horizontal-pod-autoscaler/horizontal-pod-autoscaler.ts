@@ -11,7 +11,7 @@ import { type Pod, PodKind } from '../../api/core/pod.ts';
 import { type ControllerContext, defineController } from '../../client/controller.ts';
 import { sayingOf } from '../../client/events.ts';
 import { putCondition } from '../../machinery/conditions.ts';
-import { isConflict } from '../../machinery/errors.ts';
+import { isConflict, messageOf } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { matchesLabels, parseLabelSelector, type Selector } from '../../machinery/labels.ts';
 import { keyOf } from '../../machinery/metadata.ts';
@@ -218,7 +218,7 @@ class Look {
     try {
       selector = parseLabelSelector(text);
     } catch (err) {
-      const why = (err as Error).message;
+      const why = messageOf(err);
       return refuse(
         'InvalidSelector',
         `couldn't convert selector into a corresponding internal selector object: ${why}`,
@@ -312,7 +312,7 @@ class Look {
     try {
       await writeStatus(this.#autoscaler, status, this.#deps.updateStatus);
     } catch (err) {
-      if (!isConflict(err)) this.#warn('FailedUpdateStatus', (err as Error).message);
+      if (!isConflict(err)) this.#warn('FailedUpdateStatus', messageOf(err));
       throw err;
     }
   }

@@ -1,6 +1,6 @@
 // What one group and version of metrics is to the server: what it has, and how it answers. Paths are those of the API:
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
-import { badRequestError } from '../../machinery/errors.ts';
+import { badRequestError, messageOf } from '../../machinery/errors.ts';
 import { parseLabelSelector, type Selector } from '../../machinery/labels.ts';
 import { canonicalQuantity } from '../../machinery/quantity.ts';
 
@@ -40,6 +40,6 @@ export function parseSelector(text: string | null): Selector {
   try {
     return parseLabelSelector(text ?? '');
   } catch (err) {
-    throw badRequestError(`unable to parse requirement: ${(err as Error).message}`, err);
+    throw badRequestError(`unable to parse requirement: ${messageOf(err)}`, err);
   }
 }

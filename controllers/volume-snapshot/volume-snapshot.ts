@@ -26,7 +26,7 @@ import {
 import { type ControllerContext, defineController, toLoop } from '../../client/controller.ts';
 import { sayingOf } from '../../client/events.ts';
 import { whileDefined } from '../../client/while-defined.ts';
-import { isAlreadyExists, isConflict, unlessGone } from '../../machinery/errors.ts';
+import { isAlreadyExists, isConflict, messageOf, unlessGone } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
 import { formatQuantity, isZeroQuantity } from '../../machinery/quantity.ts';
@@ -200,7 +200,7 @@ async function classOf(snapshot: VolumeSnapshot, deps: Deps): Promise<VolumeSnap
     const none = 'cannot find default snapshot class';
     throw new Error(defaults.length === 0 ? none : `${defaults.length} default snapshot classes were found`);
   } catch (err) {
-    const why = (err as Error).message;
+    const why = messageOf(err);
     throw trouble('SetDefaultSnapshotClassFailed', `Failed to set default snapshot class with error ${why}`);
   }
 }
@@ -268,7 +268,7 @@ async function createContent(
     return made ?? content;
   } catch (err) {
     if (isConflict(err)) throw err;
-    const why = (err as Error).message;
+    const why = messageOf(err);
     throw trouble('SnapshotContentCreationFailed', `Failed to create snapshot content with error ${why}`);
   }
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { nextOf, replaceFileDurably } from '../../host/atomic-file.ts';
 import { ifThere } from '../../host/if-there.ts';
 import { removePlace } from '../../host/remove-tree.ts';
+import { messageOf } from '../../machinery/errors.ts';
 
 export interface VolumeData {
   driverName: string;
@@ -44,7 +45,7 @@ export async function readVolumeData(dir: string): Promise<VolumeData | undefine
       throw new Error('names are missing');
     return data;
   } catch (err) {
-    throw new Error(`${join(dir, fileName)} cannot be read: ${(err as Error).message}`, { cause: err });
+    throw new Error(`${join(dir, fileName)} cannot be read: ${messageOf(err)}`, { cause: err });
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { Server, status } from '@grpc/grpc-js';
 import type { Mounts } from '../../host/mounts.ts';
 import type { Clock } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { ControllerMethods, IdentityMethods, NodeMethods } from '../../proto/csi.gen.ts';
 import { controllerService, identityService, nodeService, registrationService } from '../../proto/csi-client.ts';
@@ -36,7 +37,7 @@ export async function startDriver(options: DriverOptions) {
   const translate = (rpc: string, err: unknown) => {
     if (err instanceof RpcError) return { code: err.code, details: err.message };
     log.warn({ err, rpc }, 'call of the storage driver failed');
-    return { code: status.INTERNAL, details: (err as Error).message };
+    return { code: status.INTERNAL, details: messageOf(err) };
   };
   const server = new Server();
   const controller = controllerHandlers({ store, dir, nodeName, clock, isPublished });

@@ -7,6 +7,7 @@ import type { Secret } from '../../api/core/secret.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { formatGoDuration } from '../../machinery/duration.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { applyDefaultTag } from '../../machinery/image-reference.ts';
 import type { Image } from '../../proto/cri.gen.ts';
 import type { CriClient } from '../../proto/cri-client.ts';
@@ -77,7 +78,7 @@ export class ImagePuller {
     try {
       return applyDefaultTag(asked);
     } catch (err) {
-      const message = `Failed to apply default image tag "${asked}": ${(err as Error).message}`;
+      const message = `Failed to apply default image tag "${asked}": ${messageOf(err)}`;
       tell('Warning', 'InspectFailed', message);
       throw new StartError('InvalidImageName', message);
     }

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from '../../api/core/pod/container.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import type { Image, PodSandboxConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { linkLog } from '../logs/container-links.ts';
@@ -173,6 +174,6 @@ async function runPostStart(deps: KubeletDeps, context: StartContext, containerI
       graceSeconds: context.graceSeconds,
       message: 'FailedPostStartHook',
     });
-    throw new StartError('PostStartHookError', (err as Error).message, { cause: err });
+    throw new StartError('PostStartHookError', messageOf(err), { cause: err });
   }
 }

@@ -4,6 +4,7 @@ import type { Container } from '../../api/core/pod/container.ts';
 import type { Probe } from '../../api/core/pod/probe.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import type { ContainerStatus } from '../../proto/cri.gen.ts';
 import { eventTarget } from '../pods/pod-text.ts';
 import { millisOf } from '../pods/runtime-state.ts';
@@ -102,7 +103,7 @@ export class ContainerProbes {
       if (type) return await probers[type](probe, target);
       return unknown(`missing probe handler for ${target.pod.metadata.name}:${target.container.name}`);
     } catch (err) {
-      return unknown((err as Error).message);
+      return unknown(messageOf(err));
     }
   }
 

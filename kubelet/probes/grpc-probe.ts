@@ -3,6 +3,7 @@
 // https://github.com/grpc/grpc/blob/master/doc/health-checking.md Upstream: pkg/probe/grpc.
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import type { Clock } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import { failure, type Prober, success, timeoutMsOf, unknown } from './probe-result.ts';
 
@@ -36,7 +37,7 @@ export const createGrpcProber =
       const answer = await check(client, service, new Date(clock.now() + timeoutMs));
       return answer === 'SERVING' ? success(answer) : failure(`service unhealthy (responded with "${answer}")`);
     } catch (err) {
-      if (!isRpcError(err)) return unknown((err as Error).message);
+      if (!isRpcError(err)) return unknown(messageOf(err));
       if (err.code === status.DEADLINE_EXCEEDED || err.code === status.UNAVAILABLE) {
         const within = `${timeoutMs / 1000}s`;
         return failure(`timeout: failed to connect service "${address}" within ${within}: context deadline exceeded`);

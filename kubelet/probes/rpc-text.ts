@@ -1,5 +1,6 @@
 // Errors of the runtime's calls in the words that people know from gRPC in Go.
 import { status } from '@grpc/grpc-js';
+import { messageOf } from '../../machinery/errors.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 
 /** DEADLINE_EXCEEDED is DeadlineExceeded there. */
@@ -11,7 +12,7 @@ export const goName = (code: number) =>
     .join('');
 
 /** What went wrong, without the kind of error that it is. */
-export const detailsOf = (err: unknown): string => (isRpcError(err) ? err.details : (err as Error).message);
+export const detailsOf = (err: unknown): string => (isRpcError(err) ? err.details : messageOf(err));
 
 export function describeRpcError(err: unknown): string {
   return isRpcError(err) ? `rpc error: code = ${goName(err.code)} desc = ${err.details}` : detailsOf(err);

@@ -16,7 +16,7 @@ import {
 } from '../../api/snapshot/volume-snapshots.ts';
 import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
 import { targetOf } from '../../client/events.ts';
-import { isAlreadyExists, unlessGone } from '../../machinery/errors.ts';
+import { isAlreadyExists, messageOf, unlessGone } from '../../machinery/errors.ts';
 import { quantityValue } from '../../machinery/quantity.ts';
 import type { CreateVolumeRequest, Volume, VolumeContentSource } from '../../proto/csi.gen.ts';
 import type { Init } from '../../proto/message.ts';
@@ -148,7 +148,7 @@ async function sourceOf(deps: ProvisionerDeps, claim: PersistentVolumeClaim): Pr
     const snapshot = snapshotSourceOf(claim.spec);
     if (snapshot !== undefined) return await snapshotSource(deps, claim, snapshot);
   } catch (err) {
-    throw new Error(`error getting handle for DataSource Type ${kind} by Name ${name}: ${(err as Error).message}`);
+    throw new Error(`error getting handle for DataSource Type ${kind} by Name ${name}: ${messageOf(err)}`);
   }
   throw new Error(`data source ${kind} is not supported: a claim can be copied, and a snapshot restored`);
 }

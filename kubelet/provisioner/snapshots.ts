@@ -14,7 +14,7 @@ import {
 import { defineController, type ReconcileResult } from '../../client/controller.ts';
 import { sayingOf } from '../../client/events.ts';
 import type { Clock } from '../../machinery/clock.ts';
-import { isConflict, unlessGone } from '../../machinery/errors.ts';
+import { isConflict, messageOf, unlessGone } from '../../machinery/errors.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { Snapshot } from '../../proto/csi.gen.ts';
 import { isFinal } from '../csi/rpc-outcome.ts';
@@ -61,7 +61,7 @@ export async function keepSnapshot(
     const isFirst = spec.source.snapshotHandle === undefined && !status;
     const what = isFirst ? 'Failed to create snapshot' : 'Failed to check and update snapshot content';
     const reason = isFirst ? 'SnapshotCreationFailed' : 'SnapshotContentCheckandUpdateFailed';
-    await tell(deps, content, reason, `${what}: ${(err as Error).message}`);
+    await tell(deps, content, reason, `${what}: ${messageOf(err)}`);
     throw err;
   }
 }

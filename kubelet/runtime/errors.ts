@@ -1,5 +1,6 @@
 // Errors as the CRI client sees them: a gRPC code and a message. Thrown anywhere, translated only in server.ts.
 import { status } from '@grpc/grpc-js';
+import { messageOf } from '../../machinery/errors.ts';
 import { RpcError } from '../../proto/unary-server.ts';
 
 export const notFound = (message: string, cause?: unknown) => new RpcError(status.NOT_FOUND, message, { cause });
@@ -15,7 +16,7 @@ export function asInvalid<T>(work: () => T): T {
   try {
     return work();
   } catch (err) {
-    throw invalidArgument((err as Error).message);
+    throw invalidArgument(messageOf(err));
   }
 }
 

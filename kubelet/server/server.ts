@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../machinery/clock.ts';
 import { headersOf } from '../../machinery/component.ts';
-import { internalError } from '../../machinery/errors.ts';
+import { internalError, messageOf } from '../../machinery/errors.ts';
 import { renderAnswerHead } from '../../machinery/http-text.ts';
 import type { Logger } from '../../machinery/log.ts';
 import type { Zpages } from '../../machinery/zpages.ts';
@@ -278,4 +278,4 @@ function refuse({ log }: ServerDeps, socket: Duplex, err: unknown): void {
 }
 
 const describeError = (err: unknown) =>
-  err instanceof HttpError ? { code: err.code, text: err.message } : { code: 500, text: (err as Error).message };
+  err instanceof HttpError ? { code: err.code, text: err.message } : { code: 500, text: messageOf(err) };

@@ -7,7 +7,7 @@ import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { ResourceClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
-import { isConflict, isNotFound } from '../../machinery/errors.ts';
+import { isConflict, isNotFound, messageOf } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { isKubeletCondition } from './conditions.ts';
@@ -150,7 +150,7 @@ export class StatusWriter {
 
 const isOwn = isKubeletCondition;
 
-const isOtherPod = (err: unknown) => isConflict(err) && (err as Error).message.includes('UID in precondition');
+const isOtherPod = (err: unknown) => isConflict(err) && messageOf(err).includes('UID in precondition');
 
 const ownFields = [
   'observedGeneration',

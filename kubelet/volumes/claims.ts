@@ -10,6 +10,7 @@ import { compileNodeSelector } from '../../api/core/pod/placement.ts';
 import type { Volume } from '../../api/core/pod/volume.ts';
 import type { Pod } from '../../api/core/pod.ts';
 import type { KubeClient } from '../../client/rest.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { controllerOf } from '../../machinery/metadata.ts';
 import { containersOf, initContainersOf } from '../pods/pod-text.ts';
 import { StepError } from './plugin.ts';
@@ -26,8 +27,6 @@ export interface BoundClaim {
 export const claimNameOf = (pod: Pod, { name, persistentVolumeClaim, ephemeral }: Volume): string | undefined =>
   ephemeral ? `${pod.metadata.name}-${name}` : persistentVolumeClaim?.claimName;
 
-const textOf = (err: unknown) => (err as Error).message;
-
 /** Throws ClaimError while the claim is not ready to be used. */
 export async function findBoundClaim(client: KubeClient, pod: Pod, volume: Volume): Promise<BoundClaim> {
   const { namespace = '' } = pod.metadata;
@@ -43,7 +42,7 @@ export async function findBoundClaim(client: KubeClient, pod: Pod, volume: Volum
     .resource(PersistentVolumeKind)
     .get({ name: volumeName })
     .catch((err) => {
-      throw fail(`failed to fetch PV ${volumeName} from API server: ${textOf(err)}`);
+      throw fail(`failed to fetch PV ${volumeName} from API server: ${messageOf(err)}`);
     });
   const { claimRef } = pv.spec;
   if (!claimRef) {
@@ -65,7 +64,7 @@ async function findClaim(client: KubeClient, namespace: string, name: string): P
     .resource(PersistentVolumeClaimKind)
     .get({ namespace, name })
     .catch((err) => {
-      throw fail(`failed to fetch PVC from API server: ${textOf(err)}`);
+      throw fail(`failed to fetch PVC from API server: ${messageOf(err)}`);
     });
   if (claim.metadata.deletionTimestamp) throw fail('PVC is being deleted');
   if (claim.status?.phase !== 'Bound') throw fail('PVC is not bound');

@@ -22,7 +22,7 @@ import type { Informer } from '../../client/informer.ts';
 import { Overlay } from '../../client/overlay.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import type { Clock, Timer } from '../../machinery/clock.ts';
-import { isNotFound, notFoundError } from '../../machinery/errors.ts';
+import { isNotFound, messageOf, notFoundError } from '../../machinery/errors.ts';
 import type { Kind } from '../../machinery/kind.ts';
 import { type KubeObject, keyOf } from '../../machinery/metadata.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
@@ -146,7 +146,7 @@ export class VolumeCache implements VolumeView {
         if (isNew) this.#claims.written(await claims.update(claim));
       }
     } catch (err) {
-      if (isNotFound(err)) throw new Error((err as Error).message, { cause: err }); // the pod is there
+      if (isNotFound(err)) throw new Error(messageOf(err), { cause: err }); // the pod is there
       throw err;
     }
     await this.#untilBound(plan, pod, node);
@@ -204,7 +204,7 @@ export class VolumeCache implements VolumeView {
     try {
       if (waiter.check()) waiter.end();
     } catch (err) {
-      waiter.end(new Error(`binding volumes: ${(err as Error).message}`, { cause: err }));
+      waiter.end(new Error(`binding volumes: ${messageOf(err)}`, { cause: err }));
     }
   }
 

@@ -7,6 +7,7 @@ import { postJson } from '../../host/http-exchange.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { ConfigFileError } from '../../machinery/config-file.ts';
 import { parseGoDuration } from '../../machinery/duration.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { describeNetworkError } from '../../machinery/network-error.ts';
 import type { ExtenderConfig } from '../config/extender-config.ts';
 
@@ -58,7 +59,7 @@ export class ExtenderClient {
     try {
       return JSON.parse(text);
     } catch (err) {
-      throw new ExtenderError(`${verb} of extender at URL ${url}: ${(err as Error).message}`, { cause: err });
+      throw new ExtenderError(`${verb} of extender at URL ${url}: ${messageOf(err)}`, { cause: err });
     }
   }
 }
@@ -71,7 +72,7 @@ function tlsOptions({ urlPrefix, enableHTTPS, tlsConfig = {} }: ExtenderConfig) 
     try {
       return file ? readFileSync(file) : undefined;
     } catch (err) {
-      throw refuse((err as Error).message, err);
+      throw refuse(messageOf(err), err);
     }
   };
   const [ca, cert, key] = [read(caData, caFile), read(certData, certFile), read(keyData, keyFile)];

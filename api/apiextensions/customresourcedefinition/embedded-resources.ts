@@ -2,6 +2,7 @@
 // Upstream: apiextensions-apiserver's schema/objectmeta/validation.go.
 
 import { decodeValue } from '../../../machinery/decode.ts';
+import { messageOf } from '../../../machinery/errors.ts';
 import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { isObject } from '../../../machinery/json.ts';
 import { type ObjectMeta, objectMeta } from '../../../machinery/metadata.ts';
@@ -44,7 +45,7 @@ function malformedParts({ apiVersion, kind, metadata }: Record<string, unknown>,
   try {
     if (metadata !== undefined) decodeValue(objectMeta, metadata);
   } catch (err) {
-    errors.push(invalid(childPath(path, 'metadata'), metadata, (err as Error).message));
+    errors.push(invalid(childPath(path, 'metadata'), metadata, messageOf(err)));
   }
   return errors;
 }

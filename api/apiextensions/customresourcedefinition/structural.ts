@@ -1,6 +1,7 @@
 // The rules of a structural schema: every value has a type, told outside of allOf, anyOf, oneOf and
 // not, which only narrow it. Upstream: apiextensions-apiserver's schema/validation.go and complete.go.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+import { messageOf } from '../../../machinery/errors.ts';
 import { append, type FieldError, forbidden, invalid, required, showError } from '../../../machinery/field-error.ts';
 import { userRegExp } from '../../../machinery/regexp.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
@@ -139,7 +140,7 @@ function findPatternProblem(pattern: string): string | undefined {
     userRegExp(pattern);
     return undefined;
   } catch (err) {
-    return (err as Error).message;
+    return messageOf(err);
   }
 }
 

@@ -1,4 +1,5 @@
 // Validation of secrets: their type says what keys they need. Upstream: ValidateSecret in pkg/apis/core/validation.
+import { messageOf } from '../../../machinery/errors.ts';
 import { append, type FieldError, forbidden, invalid, required, tooLong } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { readJson } from '../../../machinery/json-reader.ts';
@@ -44,7 +45,7 @@ function checkJsonObject(text: string): string | undefined {
     const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
     return `json: cannot unmarshal ${type} into Go value of type map[string]interface {}`;
   } catch (err) {
-    return (err as Error).message;
+    return messageOf(err);
   }
 }
 

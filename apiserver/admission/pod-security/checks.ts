@@ -58,15 +58,23 @@ function settersOf(pod: PodLike, badValue: (securityContext: any) => string | un
   return { text: setters.join(' and '), values: sorted(values) };
 }
 
-function capabilities(pod: PodLike, allowed: ReadonlySet<string>): string | undefined {
-  const forbidden: string[] = [];
-  const names = containersWhere(pod, ({ securityContext }) => {
-    const bad = (securityContext?.capabilities?.add ?? []).filter((one: string) => !allowed.has(one));
-    append(forbidden, bad);
+/** The containers that have bad values, and these, sorted. */
+function containersWith(pod: PodLike, badValues: (container: Container) => readonly unknown[]) {
+  const values: string[] = [];
+  const names = containersWhere(pod, (container) => {
+    const bad = badValues(container);
+    append(values, bad.map(String));
     return bad.length > 0;
   });
+  return { names, values: sorted(values) };
+}
+
+function capabilities(pod: PodLike, allowed: ReadonlySet<string>): string | undefined {
+  const { names, values } = containersWith(pod, ({ securityContext }) =>
+    (securityContext?.capabilities?.add ?? []).filter((one: string) => !allowed.has(one)),
+  );
   if (names.length === 0) return undefined;
-  const what = quoteAll(sorted(forbidden));
+  const what = quoteAll(values);
   return `${named('container', names)} must not include ${what} in securityContext.capabilities.add`;
 }
 
@@ -115,32 +123,24 @@ function appArmor(pod: PodLike): Violation | undefined {
 }
 
 function hostProbes(pod: PodLike): Violation | undefined {
-  const hosts: string[] = [];
-  const names = containersWhere(pod, ({ livenessProbe, readinessProbe, startupProbe, lifecycle }) => {
+  const { names, values } = containersWith(pod, ({ livenessProbe, readinessProbe, startupProbe, lifecycle }) => {
     const handlers = [livenessProbe, readinessProbe, startupProbe, lifecycle?.postStart, lifecycle?.preStop];
-    const found = handlers.flatMap((h) => [h?.httpGet?.host, h?.tcpSocket?.host]).filter(Boolean);
-    append(hosts, found);
-    return found.length > 0;
+    return handlers.flatMap((h) => [h?.httpGet?.host, h?.tcpSocket?.host]).filter(Boolean);
   });
   if (names.length === 0) return undefined;
-  const which = sorted(hosts);
   const verb = names.length === 1 ? 'uses' : 'use';
-  const what = plural('probe or lifecycle host', which.length);
-  const detail = `${named('container', sorted(names))} ${verb} ${what} ${quoteAll(which)}`;
+  const what = plural('probe or lifecycle host', values.length);
+  const detail = `${named('container', sorted(names))} ${verb} ${what} ${quoteAll(values)}`;
   return { reason: 'probe or lifecycle host', detail };
 }
 
 function hostPorts(pod: PodLike): Violation | undefined {
-  const ports: string[] = [];
-  const names = containersWhere(pod, (container) => {
-    const used = (container.ports ?? []).map((port: any) => port.hostPort).filter((port: number) => port > 0);
-    append(ports, used.map(String));
-    return used.length > 0;
-  });
+  const { names, values } = containersWith(pod, (container) =>
+    (container.ports ?? []).map((port: any) => port.hostPort).filter((port: number) => port > 0),
+  );
   if (names.length === 0) return undefined;
   const verb = names.length === 1 ? 'uses' : 'use';
-  const which = sorted(ports);
-  const detail = `${named('container', names)} ${verb} ${plural('hostPort', which.length)} ${which.join(', ')}`;
+  const detail = `${named('container', names)} ${verb} ${plural('hostPort', values.length)} ${values.join(', ')}`;
   return { reason: 'hostPort', detail };
 }
 
@@ -185,13 +185,11 @@ function required(
 }
 
 function procMount(pod: PodLike): Violation | undefined {
-  const values = new Set<string>();
-  const names = containersWhere(pod, ({ securityContext: { procMount: value = 'Default' } = {} }) => {
-    if (value !== 'Default') values.add(value);
-    return value !== 'Default';
-  });
+  const { names, values } = containersWith(pod, ({ securityContext: { procMount: value = 'Default' } = {} }) =>
+    value === 'Default' ? [] : [value],
+  );
   if (names.length === 0) return undefined;
-  const detail = `${named('container', names)} must not set securityContext.procMount to ${quoteAll(sorted(values))}`;
+  const detail = `${named('container', names)} must not set securityContext.procMount to ${quoteAll(values)}`;
   return { reason: 'procMount', detail };
 }
 

@@ -2,10 +2,10 @@
 // what is enforced are refused; workloads whose templates do are warned about.
 // https://kubernetes.io/docs/concepts/security/pod-security-admission/
 import { seccompOfContainer } from '../../../api/core/pod/annotation-validation.ts';
-import { forbiddenError, invalidError } from '../../../machinery/errors.ts';
+import { invalidError } from '../../../machinery/errors.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { keyPrefixOf } from '../../storage/stored-object.ts';
-import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, refusal } from '../plugin.ts';
 import type { PodLike } from './checks.ts';
 import {
   describeLevel,
@@ -74,26 +74,26 @@ function isSignificant({ object, oldObject, operation }: AdmissionRequest): bool
   return !jsonEqual(relevant(object!), relevant(oldObject));
 }
 
-function enforce(request: AdmissionRequest, level: LevelVersion, pod: PodLike): void {
+/** The level and what of the pod violates it; undefined: nothing. */
+function describeBreach(level: LevelVersion, pod: PodLike): string | undefined {
   const violations = violationsOf(level, pod);
-  if (violations.length === 0) return;
-  const why = `violates PodSecurity ${JSON.stringify(describeLevel(level))}: ${describeViolations(violations)}`;
-  throw forbiddenError({ group: '', resource: 'pods' }, request.name, why);
+  if (violations.length === 0) return undefined;
+  return `PodSecurity ${JSON.stringify(describeLevel(level))}: ${describeViolations(violations)}`;
+}
+
+function enforce(request: AdmissionRequest, level: LevelVersion, pod: PodLike): void {
+  const breach = describeBreach(level, pod);
+  if (breach) throw refusal(request, `violates ${breach}`);
 }
 
 function audit(request: AdmissionRequest, level: LevelVersion, pod: PodLike): void {
-  if (!request.annotate) return;
-  const violations = violationsOf(level, pod);
-  if (violations.length === 0) return;
-  const text = `would violate PodSecurity ${JSON.stringify(describeLevel(level))}: ${describeViolations(violations)}`;
-  request.annotate(`${annotationPrefix}audit-violations`, text);
+  const breach = request.annotate && describeBreach(level, pod);
+  if (breach) request.annotate?.(`${annotationPrefix}audit-violations`, `would violate ${breach}`);
 }
 
 function warn(request: AdmissionRequest, level: LevelVersion, pod: PodLike): void {
-  const violations = violationsOf(level, pod);
-  if (violations.length === 0) return;
-  const what = JSON.stringify(describeLevel(level));
-  request.warn(`would violate PodSecurity ${what}: ${describeViolations(violations)}`);
+  const breach = describeBreach(level, pod);
+  if (breach) request.warn(`would violate ${breach}`);
 }
 
 /** Labels must be readable, and a stricter level tells which pods there are that it would not let in. */
@@ -102,7 +102,7 @@ function checkNamespace(request: AdmissionRequest, { store, kinds }: AdmissionDe
   const { policy, errors } = readPolicy(object!.metadata.labels ?? {});
   const before = readPolicy(oldObject?.metadata.labels ?? {});
   if (errors.length > 0 && !(oldObject && jsonEqual(errors, before.errors))) {
-    throw invalidError({ group: '', kind: 'Namespace' }, name, errors);
+    throw invalidError(request.kind, name, errors);
   }
   const { enforce: now } = policy;
   const { enforce: then } = before.policy;
@@ -115,8 +115,7 @@ function checkNamespace(request: AdmissionRequest, { store, kinds }: AdmissionDe
     if (++count > maxPodsLookedAt) break;
     const reasons = violationsOf(now, pod.object).map(({ reason }) => reason);
     if (reasons.length === 0) continue;
-    const text = reasons.join(', ');
-    podsByViolation.set(text, [...(podsByViolation.get(text) ?? []), pod.object.metadata.name!]);
+    podsByViolation.getOrInsert(reasons.join(', '), []).push(pod.object.metadata.name!);
   }
   if (podsByViolation.size === 0) return;
   const level = JSON.stringify(describeLevel(now));

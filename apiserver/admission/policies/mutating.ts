@@ -3,11 +3,10 @@
 import type { MutatingAdmissionPolicySpec } from '../../../api/admissionregistration/mutatingadmissionpolicy.ts';
 import type { BindingSpec } from '../../../api/admissionregistration/policy/schema.ts';
 import { policyEnv } from '../../../machinery/cel/kubernetes-env.ts';
-import { forbiddenError, StatusError } from '../../../machinery/errors.ts';
+import { StatusError } from '../../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import type { KubeObject } from '../../../machinery/metadata.ts';
-import { groupResourceOf } from '../../storage/object-store.ts';
-import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, refusal } from '../plugin.ts';
 import { Rounds } from '../reinvocation.ts';
 import { type CompiledExpression, holdAll } from '../webhooks/match-conditions.ts';
 import { takeOver } from '../webhooks/view.ts';
@@ -125,7 +124,7 @@ async function carryOut(
 }
 
 /** Throws the refusal where a policy that must not fail has failed. */
-function refuse({ kind, name }: AdmissionRequest, problems: readonly Problem[]): void {
+function refuse(request: AdmissionRequest, problems: readonly Problem[]): void {
   const fatal = problems.filter(({ asked }) => asked.policy.spec.failurePolicy !== 'Ignore');
   const [first] = fatal;
   if (!first) return;
@@ -134,7 +133,7 @@ function refuse({ kind, name }: AdmissionRequest, problems: readonly Problem[]):
       ? `policy '${policy.name}' with binding '${binding.name}' denied request: ${message}`
       : `policy ${JSON.stringify(policy.name)} denied request: ${message}`,
   );
-  const { details } = forbiddenError(groupResourceOf(kind), name, '');
+  const { details } = refusal(request, '');
   const causes = texts.map((message) => ({ message }));
   throw new StatusError(403, first.reason, texts[0]!, { details: { ...details, causes } });
 }

@@ -63,6 +63,6 @@ export const policyParamAccess: AdmissionPlugin = {
   async validate(request, deps) {
     const check = request.kind.kind.endsWith('Binding') ? checkBinding : checkPolicy;
     const error = await check(request, deps);
-    if (error) throw invalidError({ group: policyGroup, kind: request.kind.kind }, request.name, [error]);
+    if (error) throw invalidError(request.kind, request.name, [error]);
   },
 };

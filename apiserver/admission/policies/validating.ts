@@ -3,10 +3,9 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import type { ValidatingAdmissionPolicySpec } from '../../../api/admissionregistration/validatingadmissionpolicy.ts';
 import type { ValidatingAdmissionPolicyBindingSpec } from '../../../api/admissionregistration/validatingadmissionpolicybinding.ts';
-import { forbiddenError, StatusError } from '../../../machinery/errors.ts';
+import { StatusError } from '../../../machinery/errors.ts';
 import type { ServedResource } from '../../registry/kind-table.ts';
-import { groupResourceOf } from '../../storage/object-store.ts';
-import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
+import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, refusal } from '../plugin.ts';
 import { boundPolicies } from './configured.ts';
 import { type Invocation, invocationsOf } from './invocations.ts';
 import { isBeyondPolicies } from './matching.ts';
@@ -39,8 +38,7 @@ class Findings {
     if (this.#refusal) return;
     const through = binding ? ` with binding '${binding.name}'` : '';
     const why = `ValidatingAdmissionPolicy '${policy.name}'${through} denied request: ${message}`;
-    const { kind, name } = this.#request;
-    const { message: text, details } = forbiddenError(groupResourceOf(kind), name, why);
+    const { message: text, details } = refusal(this.#request, why);
     this.#refusal = new StatusError(codes[reason] ?? 422, reason as StatusError['reason'], text, {
       details: { ...details, causes: [{ message: why }] },
     });

@@ -2,11 +2,10 @@
 // admission/plugin/webhook/{mutating,validating}.
 import { randomUUID } from 'node:crypto';
 import type { Webhook } from '../../../api/admissionregistration/webhook/schema.ts';
-import { badRequestError, forbiddenError, internalError, StatusError } from '../../../machinery/errors.ts';
+import { badRequestError, internalError, StatusError } from '../../../machinery/errors.ts';
 import type { ServedResource } from '../../registry/kind-table.ts';
-import { groupResourceOf } from '../../storage/object-store.ts';
 import { WebhookError } from '../../webhook-client.ts';
-import type { AdmissionDeps, AdmissionRequest } from '../plugin.ts';
+import { type AdmissionDeps, type AdmissionRequest, refusal } from '../plugin.ts';
 import { matchesConditions } from './match-conditions.ts';
 import { matchesNamespace, matchesObject, matchRules } from './matching.ts';
 import {
@@ -43,7 +42,7 @@ export async function questionFor(
   const review = buildReview(request, view, { uid, requested: versions[0]!, version });
   const matches = await matchesConditions(webhook.matchConditions ?? [], review, request, deps);
   if (typeof matches === 'string' && webhook.failurePolicy !== 'Ignore') {
-    throw forbiddenError(groupResourceOf(request.kind), request.name, matches);
+    throw refusal(request, matches);
   }
   return matches === true ? { view, uid, version, review } : undefined;
 }

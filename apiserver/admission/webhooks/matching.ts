@@ -2,6 +2,7 @@
 // generic/webhook.go. https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-rules
 import type { RuleWithOperations } from '../../../api/admissionregistration/match.ts';
 import type { Webhook } from '../../../api/admissionregistration/webhook/schema.ts';
+import { isEmptySelector } from '../../../api/meta/checks.ts';
 import { notFoundError } from '../../../machinery/errors.ts';
 import { apiVersionOf, type ServedVersion } from '../../../machinery/kind.ts';
 import { matchesLabelSelector } from '../../../machinery/labels.ts';
@@ -69,12 +70,9 @@ export function matchRules(
 
 type Selectors = Pick<Webhook, 'objectSelector' | 'namespaceSelector'>;
 
-const isEmpty = (selector: Webhook['objectSelector']) =>
-  !selector || (!selector.matchExpressions?.length && Object.keys(selector.matchLabels ?? {}).length === 0);
-
 /** Labels of the object before or after the request. */
 export function matchesObject({ objectSelector }: Selectors, { object, oldObject }: AdmissionRequest): boolean {
-  if (isEmpty(objectSelector)) return true;
+  if (isEmptySelector(objectSelector)) return true;
   return [object, oldObject].some((one) => one && matchesLabelSelector(objectSelector!, one.metadata.labels));
 }
 
@@ -86,7 +84,7 @@ export async function matchesNamespace(
 ): Promise<boolean> {
   const { kind, namespace, name, object, operation, subresource } = request;
   const isNamespace = kind.plural === 'namespaces' && kind.group === '';
-  if (isEmpty(namespaceSelector) || (!isNamespace && !kind.namespaced)) return true;
+  if (isEmptySelector(namespaceSelector) || (!isNamespace && !kind.namespaced)) return true;
   if (isNamespace && object && subresource === '' && operation !== 'DELETE') {
     return matchesLabelSelector(namespaceSelector!, object.metadata.labels);
   }

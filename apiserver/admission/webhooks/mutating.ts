@@ -1,7 +1,7 @@
 // MutatingAdmissionWebhook: asks webhooks one after the other, and applies their patches.
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 import type { Operation } from 'fast-json-patch';
-import { internalError } from '../../../machinery/errors.ts';
+import { internalError, messageOf } from '../../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import { applyJsonPatch } from '../../../machinery/json-patch.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
@@ -48,7 +48,7 @@ async function applyAnswer(
     if (!Array.isArray(operations))
       throw new TypeError('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
   } catch (err) {
-    throw internalError((err as Error).message, err);
+    throw internalError(messageOf(err), err);
   }
   if (operations.length === 0) return false;
   if (!view.object) {
@@ -59,7 +59,7 @@ async function applyAnswer(
   try {
     changed = applyJsonPatch(view.object, operations);
   } catch (err) {
-    throw internalError((err as Error).message.split('\n')[0]!, err);
+    throw internalError(messageOf(err).split('\n')[0]!, err);
   }
   const before = cloneJson(request.object!);
   await takeOver(request, changed, view.resource, deps);

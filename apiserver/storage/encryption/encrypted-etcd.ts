@@ -1,7 +1,7 @@
 // etcd whose values are encrypted, for the resources that the configuration names: everything above works with what
 // was meant, and everything below sees what lies on the disk. A value that no key fits comes as an error of its own.
 // Upstream: the transformers of apiserver's value package. docs/adr/023-encryption-audit-fairness.md
-import { internalError } from '../../../machinery/errors.ts';
+import { internalError, messageOf } from '../../../machinery/errors.ts';
 import type { Etcd, EtcdEvent, StoredValue, SwapResult } from '../etcd.ts';
 import { resourceOfKey } from '../resource-of-key.ts';
 import { type EncryptionConfig, groupOf } from './config.ts';
@@ -43,7 +43,7 @@ export function encryptEtcd(etcd: Etcd, config: EncryptionConfig, groups: readon
     try {
       return { ...entry, ...transformer.read(entry.value, Buffer.from(entry.key)) };
     } catch (err) {
-      const why = `unable to transform key ${JSON.stringify(entry.key)}: ${(err as Error).message}`;
+      const why = `unable to transform key ${JSON.stringify(entry.key)}: ${messageOf(err)}`;
       return { ...entry, unreadable: internalError(why, err) };
     }
   };

@@ -19,6 +19,7 @@ import {
 import { isAbsolute, join, normalize } from 'node:path';
 import { ifThereSync } from '../../../host/if-there.ts';
 import { isReadOnlyMount } from '../../../host/mounts.ts';
+import { messageOf } from '../../../machinery/errors.ts';
 import type { ContainerConfig, Device, Mount } from '../../../proto/cri.gen.ts';
 import { asInvalid, invalidArgument } from '../errors.ts';
 import type { ImageConfig } from '../image/image-config.ts';
@@ -185,6 +186,6 @@ export function lookUpSeccomp(
   try {
     return JSON.parse(readFileSync(profile.localhost_ref.replace(/^localhost\//, ''), 'utf8')) as OciSeccomp;
   } catch (err) {
-    throw invalidArgument(`failed to load seccomp profile "${profile.localhost_ref}": ${(err as Error).message}`);
+    throw invalidArgument(`failed to load seccomp profile "${profile.localhost_ref}": ${messageOf(err)}`);
   }
 }

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createWebSocketStream, type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { messageOf } from '../../../machinery/errors.ts';
 import { renderAnswerHead } from '../../../machinery/http-text.ts';
 import type { Runtime } from '../runtime.ts';
 import { type AttachOffer, runAttach } from './attach-session.ts';
@@ -198,7 +199,7 @@ async function runCommandSession(
     status = offer.kind === 'exec' ? await runExec(rt, offer, streams) : await runAttach(rt, offer, streams);
   } catch (err) {
     rt.log.warn({ err, kind: offer.kind }, 'a streaming session failed');
-    status = failureStatus((err as Error).message);
+    status = failureStatus(messageOf(err));
   }
   await streams.finish(status);
 }

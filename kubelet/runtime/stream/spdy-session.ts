@@ -3,6 +3,7 @@
 // sender. Both ends, because tests need a client.
 
 import { Duplex } from 'node:stream';
+import { messageOf } from '../../../machinery/errors.ts';
 import { whenWritable } from './delivery.ts';
 import {
   encodeControl,
@@ -181,7 +182,7 @@ export class SpdySession {
     try {
       return await this.#decoder.decode(block);
     } catch (err) {
-      throw new SpdyProtocolError(`headers: ${(err as Error).message}`, { cause: err });
+      throw new SpdyProtocolError(`headers: ${messageOf(err)}`, { cause: err });
     }
   }
 

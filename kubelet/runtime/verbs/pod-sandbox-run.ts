@@ -2,6 +2,7 @@
 // twice is ALREADY_EXISTS. On failure nothing stays behind.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../../../machinery/errors.ts';
 import type { PodSandboxConfig } from '../../../proto/cri.gen.ts';
 import { alreadyExists, invalidArgument, unavailable } from '../errors.ts';
 import { checkCgroupParent } from '../lifecycle/cgroup-inputs.ts';
@@ -77,7 +78,7 @@ function allocateIp(rt: Runtime, id: string): string {
   try {
     return rt.network.allocateIp(id);
   } catch (err) {
-    throw unavailable(`failed to setup network for sandbox "${id}": ${(err as Error).message}`);
+    throw unavailable(`failed to setup network for sandbox "${id}": ${messageOf(err)}`);
   }
 }
 

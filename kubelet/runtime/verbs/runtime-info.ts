@@ -1,4 +1,5 @@
 // Version, Status, RuntimeConfig and UpdateRuntimeConfig: what the runtime is and needs.
+import { messageOf } from '../../../machinery/errors.ts';
 import { invalidArgument } from '../errors.ts';
 import { handlersOf } from '../runtime.ts';
 import type { Verb } from './verb.ts';
@@ -54,7 +55,7 @@ export const updateRuntimeConfig: Verb<'UpdateRuntimeConfig'> = async (rt, req) 
   try {
     await rt.network.setUp(ipv4);
   } catch (err) {
-    throw invalidArgument((err as Error).message);
+    throw invalidArgument(messageOf(err));
   }
   return {};
 };
