@@ -2,17 +2,9 @@
 // https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-rules
 
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
-import {
-  append,
-  duplicate,
-  type FieldError,
-  invalid,
-  notSupported,
-  required,
-  tooMany,
-} from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, invalid, required, tooMany } from '../../machinery/field-error.ts';
 import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
-import { repeatsIn, validateQualifiedName } from '../meta/checks.ts';
+import { repeatsIn, validateOptionalWord, validateQualifiedName, validateWords } from '../meta/checks.ts';
 import { validatePathSegment } from '../meta/validation.ts';
 import { checkExpression } from './expressions.ts';
 
@@ -63,19 +55,13 @@ export function validateRule(rule: RuleWithOperations, path: string): FieldError
     if (words.length > 1 && hasAll(words)) errors.push(invalid(`${path}.${key}`, words, onlyAll(what)));
     return words;
   };
-  for (const [i, operation] of list('operations', 'operations').entries()) {
-    if (!(operations as readonly string[]).includes(operation)) {
-      errors.push(notSupported(`${path}.operations[${i}]`, operation, operations));
-    }
-  }
+  append(errors, validateWords(list('operations', 'operations'), operations, `${path}.operations`));
   list('apiGroups', 'API groups');
   for (const [i, version] of list('apiVersions', 'API versions').entries()) {
     if (version === '') errors.push(required(`${path}.apiVersions[${i}]`));
   }
   append(errors, validateResources(rule.resources ?? [], `${path}.resources`));
-  if (rule.scope !== undefined && !scopes.includes(rule.scope)) {
-    errors.push(notSupported(`${path}.scope`, rule.scope, scopes));
-  }
+  append(errors, validateOptionalWord(rule.scope, scopes, `${path}.scope`));
   return errors;
 }
 

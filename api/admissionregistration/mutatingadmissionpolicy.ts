@@ -1,10 +1,10 @@
 // MutatingAdmissionPolicy: changes in CEL that are made to objects where a binding says so.
 // https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
-import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
-import { atomic, s, type TypeOf } from '../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { validateWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -27,7 +27,7 @@ const jsonPatch = s.api('admissionregistration.v1.JSONPatch', 'A change as a JSO
 export const mutation = s.api('admissionregistration.v1.Mutation', 'A change.', {
   applyConfiguration: s.field(applyConfiguration, 'For ApplyConfiguration.'),
   jsonPatch: s.field(jsonPatch, 'For JSONPatch.'),
-  patchType: s.string('ApplyConfiguration or JSONPatch.', { required: true, always: true, enum: patchTypes }),
+  patchType: s.string('ApplyConfiguration or JSONPatch.', { ...mandatory, enum: patchTypes }),
 });
 export interface Mutation extends TypeOf<typeof mutation> {}
 
@@ -82,8 +82,8 @@ function validateMutations(mutations: readonly Mutation[], env: PolicyEnvOptions
 
 function validateMutation(mutation: Mutation, env: PolicyEnvOptions, path: string): FieldError[] {
   const { patchType } = mutation;
-  if (!patchType) return [required(`${path}.patchType`)];
-  if (!patchTypes.includes(patchType)) return [notSupported(`${path}.patchType`, patchType, patchTypes)];
+  const wrong = validateWord(patchType, patchTypes, `${path}.patchType`);
+  if (wrong.length > 0) return wrong;
   const [own, other] =
     patchType === 'JSONPatch'
       ? (['jsonPatch', 'applyConfiguration'] as const)

@@ -1,11 +1,11 @@
 // ValidatingAdmissionPolicy: rules in CEL that objects must fulfil where a binding says so.
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 import type { PolicyEnvOptions } from '../../machinery/cel/kubernetes-env.ts';
-import { append, duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { clientMetadata, column, defineKind } from '../../machinery/kind.ts';
 import { condition, objectFields } from '../../machinery/metadata.ts';
 import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
-import { validateQualifiedName } from '../meta/checks.ts';
+import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import { validateConditions } from '../meta/condition-validation.ts';
 import type { ObjectOf } from '../meta/object.ts';
@@ -134,9 +134,7 @@ function validateValidation(rule: Validation, { env, path }: Place): FieldError[
   } else if (/[\r\n]/.test(message.trim())) {
     errors.push(invalid(`${path}.message`, message, 'must not contain line breaks'));
   }
-  if (reason !== undefined && !reasons.includes(reason)) {
-    errors.push(notSupported(`${path}.reason`, reason, reasons));
-  }
+  append(errors, validateOptionalWord(reason, reasons, `${path}.reason`));
   return errors;
 }
 

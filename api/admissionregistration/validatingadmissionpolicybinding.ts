@@ -1,11 +1,11 @@
 // ValidatingAdmissionPolicyBinding: where a policy holds, with which parameters, and what a failure does.
 // https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 
-import { duplicate, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { mandatory, s, type TypeOf } from '../../machinery/schema.ts';
-import { repeatsIn } from '../meta/checks.ts';
+import { repeatsIn, validateOptionalWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { bindingColumns } from './policy/columns.ts';
@@ -49,7 +49,7 @@ function validateActions(given: readonly string[], path: string): FieldError[] {
   const errors: FieldError[] = [];
   const repeats = repeatsIn(given);
   for (const [i, action] of given.entries()) {
-    if (!(actions as readonly string[]).includes(action)) errors.push(notSupported(`${path}[${i}]`, action, actions));
+    append(errors, validateOptionalWord(action, actions, `${path}[${i}]`));
     if (repeats.has(i)) errors.push(duplicate(`${path}[${i}]`, action));
   }
   if (given.includes('Deny') && given.includes('Warn')) {

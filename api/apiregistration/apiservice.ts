@@ -1,12 +1,12 @@
 // APIService: which server answers for a group and version of the API.
 // https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/apiserver-aggregation/
-import { append, type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { clientMetadata, column, defineKind, type PrepareContext } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { checkDNS1035Label } from '../../machinery/name-rules.ts';
 import { atomic, mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
-import { rangeText, validateDNSSubdomain, validateWith } from '../meta/checks.ts';
+import { rangeText, validateDNSSubdomain, validateOptionalWord, validateWith } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
@@ -139,8 +139,7 @@ function validateSpec(spec: APIServiceSpec, path: string): FieldError[] {
 }
 
 function validateStatus(status: APIServiceStatus | undefined, path: string): FieldError[] {
-  const statuses = ['True', 'False', 'Unknown'];
   return (status?.conditions ?? []).flatMap(({ status: value }, i) =>
-    statuses.includes(value) ? [] : [notSupported(`${path}.conditions[${i}].status`, value, statuses)],
+    validateOptionalWord(value, ['True', 'False', 'Unknown'], `${path}.conditions[${i}].status`),
   );
 }

@@ -3,16 +3,15 @@
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/
 import { required } from '../../machinery/field-error.ts';
 import { column, defineKind, parseApiVersion } from '../../machinery/kind.ts';
-import { controllerOf, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { controllerOf, objectFields } from '../../machinery/metadata.ts';
 import { mandatory, s } from '../../machinery/schema.ts';
 import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 
 const controllerRevisionSchema = s.api('apps.v1.ControllerRevision', "A snapshot of a controller's template.", {
-  ...typeMeta,
+  ...objectFields,
   data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   revision: s.int64('Number of the revision.', mandatory),
 });
 export interface ControllerRevision extends ObjectOf<typeof controllerRevisionSchema> {}

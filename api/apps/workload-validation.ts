@@ -1,12 +1,12 @@
 // What deployments, replica sets and daemon sets have in common: a selector, a template of pods
 // that never end, counters. Upstream: pkg/apis/apps/validation.
-import { type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../machinery/field-error.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';
 import { validatePodTemplate } from '../core/pod/pod-spec-validation.ts';
 import type { PodTemplateSpec } from '../core/pod/pod-template.ts';
-import { isEmptySelector, showSelector, validateLabelSelector } from '../meta/checks.ts';
+import { isEmptySelector, showSelector, validateLabelSelector, validateOptionalWord } from '../meta/checks.ts';
 import { validateNonNegative } from '../meta/validation.ts';
 
 const labelsMismatchText = '`selector` does not match template `labels`';
@@ -60,9 +60,7 @@ export function validateServingTemplate(
 ): FieldError[] {
   const errors = validatePodTemplate(template, path);
   const spec = template?.spec;
-  if (spec?.restartPolicy && spec.restartPolicy !== 'Always') {
-    errors.push(notSupported(`${path}.spec.restartPolicy`, spec.restartPolicy, ['Always']));
-  }
+  append(errors, validateOptionalWord(spec?.restartPolicy || undefined, ['Always'], `${path}.spec.restartPolicy`));
   if (spec?.activeDeadlineSeconds !== undefined) {
     const detail = `activeDeadlineSeconds in ${kind} is not Supported`;
     errors.push(forbidden(`${path}.spec.activeDeadlineSeconds`, detail));

@@ -1,7 +1,7 @@
 // ComponentStatus: whether a part of the control plane is well. Asked for each time, never stored; long obsolete.
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/component-status-v1/
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mandatory, mergedBy, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
@@ -13,9 +13,8 @@ const componentCondition = s.api('core.v1.ComponentCondition', 'Whether a part o
 });
 
 const schema = s.api('core.v1.ComponentStatus', 'Whether a part of the control plane is well; obsolete.', {
-  ...typeMeta,
+  ...objectFields,
   conditions: s.list(componentCondition, 'Healthy.', mergedBy('type')),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
 });
 export interface ComponentStatus extends ObjectOf<typeof schema> {}
 

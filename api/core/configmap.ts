@@ -4,7 +4,7 @@
 import { type FieldError, forbidden, invalid, tooLong } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { byteLength } from '../../machinery/name-rules.ts';
 import { s } from '../../machinery/schema.ts';
 import { checkConfigMapKey } from '../meta/checks.ts';
@@ -13,11 +13,10 @@ import type { ObjectOf } from '../meta/object.ts';
 import { immutableDataText, maxDataBytes } from './secret/validation.ts';
 
 const configMapSchema = s.api('core.v1.ConfigMap', 'Configuration as keys and values.', {
-  ...typeMeta,
+  ...objectFields,
   binaryData: s.map(s.bytes(''), 'Values that are not text, in base64.'),
   data: s.map(s.string(''), 'Text values.'),
   immutable: s.boolean('Content can never change again.', { pointer: true }),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
 });
 export interface ConfigMap extends ObjectOf<typeof configMapSchema> {}
 

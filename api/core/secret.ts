@@ -4,7 +4,7 @@
 import { setKey } from '../../machinery/json.ts';
 import { checkKeyPair } from '../../machinery/key-pair.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { pemOfField } from '../../machinery/pem.ts';
 import { s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -12,10 +12,9 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateSecret, validateSecretUpdate } from './secret/validation.ts';
 
 const secretSchema = s.api('core.v1.Secret', 'Secret data as keys and values.', {
-  ...typeMeta,
+  ...objectFields,
   data: s.map(s.bytes(''), 'Values in base64.'),
   immutable: s.boolean('Content can never change again.', { pointer: true }),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   stringData: s.map(s.string(''), 'Text values for writing; merged into data, never shown.'),
   type: s.string('Says what keys the data has.', { default: 'Opaque' }),
 });

@@ -70,7 +70,7 @@ export interface ServiceSpec extends TypeOf<typeof serviceSpec> {}
 const portStatus = s.api('core.v1.PortStatus', 'State of a load balancer port.', {
   error: s.string('Why it does not work.', { pointer: true }),
   port: s.int32('Port number.', mandatory),
-  protocol: s.string('TCP, UDP or SCTP.', { required: true, always: true, enum: ['SCTP', 'TCP', 'UDP'] }),
+  protocol: s.string('TCP, UDP or SCTP.', { ...mandatory, enum: ['SCTP', 'TCP', 'UDP'] }),
 });
 
 export const loadBalancerIngress = s.api('core.v1.LoadBalancerIngress', 'An entry point of a load balancer.', {

@@ -2,17 +2,16 @@
 // Its tokens come from serviceaccounts/token; the list of secrets is from before that.
 // https://kubernetes.io/docs/concepts/security/service-accounts/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { atomic, mergedBy, s } from '../../machinery/schema.ts';
 import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { localObjectReference, objectReference } from './object-reference.ts';
 
 const serviceAccountSchema = s.api('core.v1.ServiceAccount', 'An identity for the processes in pods.', {
-  ...typeMeta,
+  ...objectFields,
   automountServiceAccountToken: s.boolean('Whether pods get its token by default.', { pointer: true }),
   imagePullSecrets: s.list(localObjectReference, 'Secrets for pulling images, given to its pods.', atomic),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   secrets: s.list(objectReference, 'Secrets its pods may use; for old token secrets.', mergedBy('name')),
 });
 export interface ServiceAccount extends ObjectOf<typeof serviceAccountSchema> {}

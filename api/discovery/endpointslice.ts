@@ -4,7 +4,7 @@
 
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { objectReference } from '../core/object-reference.ts';
 import { warnOfIP } from '../meta/addresses.ts';
@@ -33,8 +33,7 @@ const endpointHints = s.api('discovery.v1.EndpointHints', 'Who should use an end
 
 export const endpoint = s.api('discovery.v1.Endpoint', 'One endpoint.', {
   addresses: s.list(s.string(''), 'Its addresses; clients use the first.', {
-    required: true,
-    always: true,
+    ...mandatory,
     listType: 'set',
   }),
   conditions: s.field(endpointConditions, 'Whether it should be used.', { always: true }),
@@ -56,10 +55,9 @@ export const endpointPort = s.atomic('discovery.v1.EndpointPort', 'A port.', {
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
 const endpointSliceSchema = s.api('discovery.v1.EndpointSlice', 'Some of the endpoints behind a service.', {
-  ...typeMeta,
-  addressType: s.string('IPv4, IPv6 or FQDN.', { required: true, always: true, enum: ['FQDN', 'IPv4', 'IPv6'] }),
+  ...objectFields,
+  addressType: s.string('IPv4, IPv6 or FQDN.', { ...mandatory, enum: ['FQDN', 'IPv4', 'IPv6'] }),
   endpoints: s.list(endpoint, 'The endpoints; at most 1000.', { always: true, listType: 'atomic' }),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   ports: s.list(endpointPort, 'Ports of all of them.', { always: true, listType: 'atomic' }),
 });
 export interface EndpointSlice extends ObjectOf<typeof endpointSliceSchema> {}

@@ -1,7 +1,7 @@
 // The events.k8s.io form of Event.
 // The same stored objects as core Events under clearer names; conversion.ts goes between the two.
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mandatory, s } from '../../machinery/schema.ts';
 import { eventSource } from '../core/event/source.ts';
 import { objectReference } from '../core/object-reference.ts';
@@ -13,14 +13,13 @@ const eventsEventSeries = s.api('events.v1.EventSeries', 'Repetitions of an even
 });
 
 export const eventsEventSchema = s.api('events.v1.Event', 'Something that happened to an object.', {
-  ...typeMeta,
+  ...objectFields,
   action: s.string('What was done or failed.'),
   deprecatedCount: s.int32("Count of the core API's events."),
   deprecatedFirstTimestamp: s.time("First time of the core API's events.", { always: true }),
   deprecatedLastTimestamp: s.time("Last time of the core API's events.", { always: true }),
   deprecatedSource: s.field(eventSource, "Source of the core API's events.", { always: true }),
   eventTime: s.microTime('When it was first observed.', mandatory),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   note: s.string('What happened, for people.'),
   reason: s.string('Why, in one word.'),
   regarding: s.field(objectReference, 'The object it is about.', { always: true }),

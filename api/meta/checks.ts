@@ -5,6 +5,7 @@ import { sortKeys } from '../../machinery/go-json.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { LabelSelector } from '../../machinery/metadata.ts';
 import {
+  checkDNS1035Label,
   checkDNS1123Label,
   checkDNS1123Subdomain,
   checkHTTPPath,
@@ -58,6 +59,25 @@ export function validateOptionalWord(
 ): FieldError[] {
   return value === undefined || supported.includes(value) ? [] : [notSupported(path, value, supported)];
 }
+
+/** A list of words, each one of the supported ones. */
+export const validateWords = (values: readonly string[], supported: readonly string[], path: string): FieldError[] =>
+  values.flatMap((value, i) => validateOptionalWord(value, supported, `${path}[${i}]`));
+
+/** One error with all complaints about the value; `head` leads them in. */
+export function validateInOne(check: Check, value: string, path: string, head = ''): FieldError[] {
+  const complaints = check(value);
+  return complaints.length > 0 ? [invalid(path, value, `${head}${complaints.join(',')}`)] : [];
+}
+
+/** The name of a kind, which may have capitals. */
+export const validateKindName = (kind: string, path: string): FieldError[] =>
+  validateInOne(
+    (text) => checkDNS1035Label(text.toLowerCase()),
+    kind,
+    path,
+    'may have mixed case, but should otherwise match: ',
+  );
 
 export function validateRequired(value: unknown, path: string): FieldError[] {
   return value === undefined || value === null || value === '' ? [required(path)] : [];

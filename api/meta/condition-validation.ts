@@ -1,16 +1,8 @@
 // Validation of conditions of the common type. Upstream: ValidateConditions in apis/meta/v1/validation.
-import {
-  append,
-  duplicate,
-  type FieldError,
-  invalid,
-  notSupported,
-  required,
-  tooLong,
-} from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, invalid, required, tooLong } from '../../machinery/field-error.ts';
 import type { Condition } from '../../machinery/metadata.ts';
 import { byteLength, patternText } from '../../machinery/name-rules.ts';
-import { validateQualifiedName } from './checks.ts';
+import { validateOptionalWord, validateQualifiedName } from './checks.ts';
 
 const reasonPattern = '[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?';
 const wholeReason = new RegExp(`^${reasonPattern}$`);
@@ -37,8 +29,7 @@ export function validateConditions(conditions: readonly Condition[], path: strin
 function validateCondition(condition: Condition, path: string): FieldError[] {
   const { type, status, observedGeneration = 0, lastTransitionTime, reason, message } = condition;
   const errors = validateQualifiedName(type, `${path}.type`);
-  const statuses = ['False', 'True', 'Unknown'];
-  if (!statuses.includes(status)) errors.push(notSupported(`${path}.status`, status, statuses));
+  append(errors, validateOptionalWord(status, ['False', 'True', 'Unknown'], `${path}.status`));
   if (observedGeneration < 0) {
     const detail = 'must be greater than or equal to zero';
     errors.push(invalid(`${path}.observedGeneration`, observedGeneration, detail));

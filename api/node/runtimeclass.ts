@@ -3,7 +3,7 @@
 
 import { append, type FieldError } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s } from '../../machinery/schema.ts';
 import { labelsOfOld, said } from '../core/node/labels-of-old.ts';
 import { claimNamesOf, validateResources } from '../core/pod/resource-validation.ts';
@@ -24,9 +24,8 @@ export const scheduling = s.api('node.v1.Scheduling', 'Which nodes have it.', {
 });
 
 const runtimeClassSchema = s.api('node.v1.RuntimeClass', 'A way of running containers.', {
-  ...typeMeta,
+  ...objectFields,
   handler: s.string('What the runtime of the nodes calls it.', mandatory),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   overhead: s.field(overhead, 'What running a pod costs beside its containers.'),
   scheduling: s.field(scheduling, 'Which nodes have it; all when absent.'),
 });

@@ -2,15 +2,14 @@
 // Spoken only by pods/eviction, where the handler asks the disruption budgets before it deletes.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 import { defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { deleteOptions } from '../meta/delete-options.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
 const evictionSchema = s.api('policy.v1.Eviction', 'Asks to delete a pod within its disruption budget.', {
-  ...typeMeta,
+  ...objectFields,
   deleteOptions: s.field(deleteOptions, 'How to delete it.'),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
 });
 export interface Eviction extends ObjectOf<typeof evictionSchema> {}
 

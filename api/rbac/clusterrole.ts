@@ -2,7 +2,7 @@
 // With an aggregation rule its rules are written by a controller.
 // https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 import { defineKind } from '../../machinery/kind.ts';
-import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { atomic, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { policyRule } from './policy-rule.ts';
@@ -13,9 +13,8 @@ export const aggregationRule = s.api('rbac.v1.AggregationRule', 'How rules are g
 });
 
 const clusterRoleSchema = s.api('rbac.v1.ClusterRole', 'Permissions for use in any namespace or cluster-wide.', {
-  ...typeMeta,
+  ...objectFields,
   aggregationRule: s.field(aggregationRule, 'Makes the rules from other cluster roles.'),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   rules: s.list(policyRule, 'What is permitted.', { always: true, listType: 'atomic' }),
 });
 export interface ClusterRole extends ObjectOf<typeof clusterRoleSchema> {}

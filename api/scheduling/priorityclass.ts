@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/
 import { append, type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import { validateOptionalWord } from '../meta/checks.ts';
 import { ageColumn } from '../meta/columns.ts';
@@ -11,10 +11,9 @@ import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 
 const priorityClassSchema = s.api('scheduling.v1.PriorityClass', 'A name for a pod priority.', {
-  ...typeMeta,
+  ...objectFields,
   description: s.string('When to use it.'),
   globalDefault: s.boolean('Given to pods that name no class.'),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   preemptionPolicy: s.string('Whether pods of lower priority may be evicted: PreemptLowerPriority or Never.', {
     pointer: true,
     default: 'PreemptLowerPriority',

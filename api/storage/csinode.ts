@@ -27,7 +27,7 @@ const csiNodeDriver = s.api('storage.v1.CSINodeDriver', 'A storage driver on a n
 export interface CSINodeDriver extends TypeOf<typeof csiNodeDriver> {}
 
 const csiNodeSpec = s.api('storage.v1.CSINodeSpec', 'The storage drivers on a node.', {
-  drivers: s.list(csiNodeDriver, 'The drivers.', { required: true, always: true, ...mergedBy('name') }),
+  drivers: s.list(csiNodeDriver, 'The drivers.', { ...mandatory, ...mergedBy('name') }),
 });
 
 const csiNodeSchema = s.api('storage.v1.CSINode', 'The storage drivers on a node.', {

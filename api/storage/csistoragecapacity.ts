@@ -3,7 +3,7 @@
 
 import { append, type FieldError, invalid } from '../../machinery/field-error.ts';
 import { defineKind } from '../../machinery/kind.ts';
-import { labelSelector, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { isNegativeQuantity } from '../../machinery/quantity.ts';
 import { mandatory, s } from '../../machinery/schema.ts';
 import { labelsOfOld, said, warnOfExpressions } from '../core/node/labels-of-old.ts';
@@ -12,10 +12,9 @@ import type { ObjectOf } from '../meta/object.ts';
 import { negativeText, validateImmutable } from '../meta/validation.ts';
 
 const schema = s.api('storage.v1.CSIStorageCapacity', 'Room for volumes of one class in one part of the cluster.', {
-  ...typeMeta,
+  ...objectFields,
   capacity: s.quantity('The room, as the driver reports it.'),
   maximumVolumeSize: s.quantity('The largest volume that can be made.'),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   nodeTopology: s.field(labelSelector, 'The nodes that reach this storage; none when absent.'),
   storageClassName: s.string('The class it is about.', mandatory),
 });

@@ -1,13 +1,13 @@
 // StorageClass: a kind of storage that claims can ask for, and who makes the volumes.
 // https://kubernetes.io/docs/concepts/storage/storage-classes/
 
-import { append, duplicate, type FieldError, forbidden, notSupported, required } from '../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, forbidden, required } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { newestFirst, objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { newestFirst, objectFields } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s, type TypeOf } from '../../machinery/schema.ts';
 import { labelsOfOld, said } from '../core/node/labels-of-old.ts';
-import { validateOptionalWord, validateQualifiedName } from '../meta/checks.ts';
+import { validateOptionalWord, validateQualifiedName, validateWord } from '../meta/checks.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
@@ -24,10 +24,9 @@ const selectorTerm = s.atomic('core.v1.TopologySelectorTerm', 'Where volumes may
 export interface TopologySelectorTerm extends TypeOf<typeof selectorTerm> {}
 
 const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
-  ...typeMeta,
+  ...objectFields,
   allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
   allowedTopologies: s.list(selectorTerm, 'Where volumes may be made; anywhere when empty.', atomic),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   mountOptions: s.list(s.string(''), 'Mount options of the volumes; not checked.', atomic),
   parameters: s.map(s.string(''), 'What the provisioner is given.'),
   provisioner: s.string('Who makes the volumes.', mandatory),
@@ -96,15 +95,9 @@ function validate(it: StorageClass): FieldError[] {
   const errors = validateProvisioner(it.provisioner, 'provisioner');
   append(errors, validateParameters(it.parameters, { mayBeEmpty: true }, 'parameters'));
   append(errors, validateOptionalWord(it.reclaimPolicy || undefined, ['Delete', 'Retain'], 'reclaimPolicy'));
-  append(errors, validateBindingMode(it.volumeBindingMode));
+  append(errors, validateWord(it.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], 'volumeBindingMode'));
   append(errors, validateAllowedTopologies(it.allowedTopologies ?? [], 'allowedTopologies'));
   return errors;
-}
-
-function validateBindingMode(mode: string | undefined): FieldError[] {
-  const modes = ['Immediate', 'WaitForFirstConsumer'];
-  if (mode === undefined) return [required('volumeBindingMode')];
-  return modes.includes(mode) ? [] : [notSupported('volumeBindingMode', mode, modes)];
 }
 
 function validateAllowedTopologies(terms: readonly TopologySelectorTerm[], path: string): FieldError[] {

@@ -3,16 +3,15 @@
 import { type FieldError, forbidden } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { column, defineKind } from '../../machinery/kind.ts';
-import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
+import { objectFields } from '../../machinery/metadata.ts';
 import { mandatory, s } from '../../machinery/schema.ts';
 import { ageColumn, defaultableNameColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateParameters, validateProvisioner } from './parameters.ts';
 
 const schema = s.api('storage.v1.VolumeAttributesClass', 'Settings of a volume that can change while it is in use.', {
-  ...typeMeta,
+  ...objectFields,
   driverName: s.string('The CSI driver that knows the parameters.', mandatory),
-  metadata: s.field(objectMeta, 'Standard object metadata.', { always: true }),
   parameters: s.map(s.string(''), 'The settings, in terms of the driver.'),
 });
 export interface VolumeAttributesClass extends ObjectOf<typeof schema> {}

@@ -1,8 +1,9 @@
 // Which requests are written down, and how much of them: an audit policy (audit.k8s.io/v1). The first rule that fits
 // a request decides. https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
 
+import { validateWord, validateWords } from '../../api/meta/checks.ts';
 import type { ConfigFileForm } from '../../machinery/config-file.ts';
-import { type FieldError, invalid, notSupported, required } from '../../machinery/field-error.ts';
+import { type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { RequestInfo } from '../request-info.ts';
@@ -50,22 +51,14 @@ export const auditPolicyForm: ConfigFileForm<AuditPolicy> = {
   schema: policy,
   validate: ({ rules = [], omitStages = [] }) => [
     ...(rules.length === 0 ? [required('rules', 'a policy with no rules is not allowed')] : []),
-    ...validateStages(omitStages, 'omitStages'),
+    ...validateWords(omitStages, stages, 'omitStages'),
     ...rules.flatMap((rule, i) => validateRule(rule, `rules[${i}]`)),
   ],
 };
 
-function validateStages(given: readonly string[], path: string): FieldError[] {
-  return given.flatMap((stage, i) =>
-    (stages as readonly string[]).includes(stage) ? [] : [notSupported(`${path}[${i}]`, stage, stages)],
-  );
-}
-
 function validateRule(rule: PolicyRule, path: string): FieldError[] {
   const { level = '', nonResourceURLs = [], resources = [], namespaces = [], omitStages = [] } = rule;
-  const errors: FieldError[] = [];
-  if (level === '') errors.push(required(`${path}.level`));
-  else if (!(levels as readonly string[]).includes(level)) errors.push(notSupported(`${path}.level`, level, levels));
+  const errors = validateWord(level, levels, `${path}.level`);
   if (nonResourceURLs.length > 0 && (resources.length > 0 || namespaces.length > 0)) {
     const why = 'rules cannot apply to both regular resources and non-resource URLs';
     errors.push(invalid(`${path}.nonResourceURLs`, nonResourceURLs, why));
@@ -85,7 +78,7 @@ function validateRule(rule: PolicyRule, path: string): FieldError[] {
       errors.push(invalid(`${at}.resourceNames`, resourceNames, 'using resourceNames requires at least one resource'));
     }
   }
-  return [...errors, ...validateStages(omitStages, `${path}.omitStages`)];
+  return [...errors, ...validateWords(omitStages, stages, `${path}.omitStages`)];
 }
 
 export interface AuditDecision {

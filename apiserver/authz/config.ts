@@ -1,6 +1,7 @@
 // AuthorizationConfiguration (apiserver.config.k8s.io/v1): who is asked for rights, in which order, and which webhook for
 // which requests. https://kubernetes.io/docs/reference/access-authn-authz/authorization/#using-configuration-file-for-authorization
 
+import { validateWord } from '../../api/meta/checks.ts';
 import type { ConfigFileForm } from '../../machinery/config-file.ts';
 import { tryGoDuration } from '../../machinery/duration.ts';
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from '../../machinery/field-error.ts';
@@ -98,13 +99,13 @@ function validateWebhook(config: WebhookConfig, path: string): FieldError[] {
     ...validateDuration(timeout, `${path}.timeout`, maxTimeoutMs),
     ...validateDuration(authorizedTTL, `${path}.authorizedTTL`, Number.POSITIVE_INFINITY),
     ...validateDuration(unauthorizedTTL, `${path}.unauthorizedTTL`, Number.POSITIVE_INFINITY),
-    ...oneOf(config.subjectAccessReviewVersion, ['v1', 'v1beta1'], `${path}.subjectAccessReviewVersion`),
-    ...oneOf(failurePolicy, ['NoOpinion', 'Deny'], `${path}.failurePolicy`),
+    ...validateWord(config.subjectAccessReviewVersion, ['v1', 'v1beta1'], `${path}.subjectAccessReviewVersion`),
+    ...validateWord(failurePolicy, ['NoOpinion', 'Deny'], `${path}.failurePolicy`),
     ...validateConnection(config.connectionInfo ?? {}, `${path}.connectionInfo`),
   ];
   const version = `${path}.matchConditionSubjectAccessReviewVersion`;
   const given = config.matchConditionSubjectAccessReviewVersion;
-  if (matchConditions.length > 0 || given) errors.push(...oneOf(given, ['v1'], version));
+  if (matchConditions.length > 0 || given) errors.push(...validateWord(given, ['v1'], version));
   for (const [i, { expression = '' }] of matchConditions.entries()) {
     const at = `${path}.matchConditions[${i}].expression`;
     if (expression.trim() === '') errors.push(required(at));
@@ -115,18 +116,13 @@ function validateWebhook(config: WebhookConfig, path: string): FieldError[] {
   return errors;
 }
 
-function oneOf(given: string | undefined, known: readonly string[], path: string): FieldError[] {
-  if (!given) return [required(path)];
-  return known.includes(given) ? [] : [notSupported(path, given, known)];
-}
-
 function validateConnection(
   { type, kubeConfigFile }: NonNullable<WebhookConfig['connectionInfo']>,
   path: string,
 ): FieldError[] {
   if (type === 'InClusterConfig')
     return [forbidden(`${path}.type`, 'InClusterConfig is not supported: a kubeconfig is')];
-  const errors = oneOf(type, ['KubeConfigFile'], `${path}.type`);
+  const errors = validateWord(type, ['KubeConfigFile'], `${path}.type`);
   if (errors.length > 0) return errors;
   if (!kubeConfigFile) return [required(`${path}.kubeConfigFile`)];
   return kubeConfigFile.startsWith('/')

@@ -1,8 +1,15 @@
 // What policies and bindings of both sorts may say. Upstream: pkg/apis/admissionregistration/validation.
 import type { PolicyEnvOptions } from '../../../machinery/cel/kubernetes-env.ts';
-import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
-import { validateLabelSelector, validateWord } from '../../meta/checks.ts';
+import {
+  validateDNSSubdomain,
+  validateInOne,
+  validateKindName,
+  validateLabelSelector,
+  validateOptionalWord,
+  validateWord,
+} from '../../meta/checks.ts';
 import { validatePathSegment } from '../../meta/validation.ts';
 import { checkVariables } from '../expressions.ts';
 import { failurePolicies, matchPolicies, validateMatchConditions, validateNamedRule } from '../match.ts';
@@ -40,15 +47,13 @@ export function validateMutatingOperations(match: MatchResources | undefined, pa
   const field = `${path}.resourceRules.operations`;
   return (match?.resourceRules ?? [])
     .flatMap((rule) => rule.operations ?? [])
-    .filter((operation) => !['*', 'CONNECT', 'CREATE', 'UPDATE'].includes(operation))
-    .map((operation) => notSupported(field, operation, ['*', 'CONNECT', 'CREATE', 'UPDATE']));
+    .flatMap((operation) => validateOptionalWord(operation, ['*', 'CONNECT', 'CREATE', 'UPDATE'], field));
 }
 
 export function validateBindingSpec(spec: BindingSpec, path: string): FieldError[] {
-  const { policyName = '' } = spec;
-  const complaints = policyName ? checkDNS1123Subdomain(policyName) : [];
-  const errors = complaints.map((why) => invalid(`${path}.policyName`, policyName, why));
-  if (!policyName) errors.push(required(`${path}.policyName`));
+  const { policyName } = spec;
+  const at = `${path}.policyName`;
+  const errors = policyName ? validateDNSSubdomain(policyName, at) : [required(at)];
   if (spec.paramRef) append(errors, validateParamRef(spec.paramRef, `${path}.paramRef`));
   if (spec.matchResources) append(errors, validateMatchResources(spec.matchResources, `${path}.matchResources`));
   return errors;
@@ -62,19 +67,11 @@ function validateParamKind({ apiVersion = '', kind = '' }: ParamKind, path: stri
   else if (parts.length > 2) errors.push(invalid(field, apiVersion, `unexpected GroupVersion string: ${apiVersion}`));
   else {
     const [group, version] = parts.length === 2 ? parts : ['', apiVersion];
-    const groupComplaints = group ? checkDNS1123Subdomain(group) : [];
-    if (groupComplaints.length > 0) errors.push(invalid(field, group, groupComplaints.join(',')));
-    const complaints = version ? checkDNS1035Label(version) : [];
-    if (!version) errors.push(invalid(field, apiVersion, 'version must be specified'));
-    else if (complaints.length > 0) errors.push(invalid(field, version, complaints.join(',')));
+    if (group) append(errors, validateInOne(checkDNS1123Subdomain, group, field));
+    if (version) append(errors, validateInOne(checkDNS1035Label, version, field));
+    else errors.push(invalid(field, apiVersion, 'version must be specified'));
   }
-  const complaints = kind ? checkDNS1035Label(kind.toLowerCase()) : [];
-  if (!kind) errors.push(required(`${path}.kind`));
-  else if (complaints.length > 0) {
-    const why = `may have mixed case, but should otherwise match: ${complaints.join(',')}`;
-    errors.push(invalid(`${path}.kind`, kind, why));
-  }
-  return errors;
+  return [...errors, ...(kind ? validateKindName(kind, `${path}.kind`) : [required(`${path}.kind`)])];
 }
 
 function validateMatchResources(match: MatchResources, path: string): FieldError[] {

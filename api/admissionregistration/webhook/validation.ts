@@ -1,7 +1,7 @@
 // What a configuration of webhooks may say. Upstream: pkg/apis/admissionregistration/validation.
 import { append, duplicate, type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
-import { validateLabelSelector, validateOptionalWord } from '../../meta/checks.ts';
+import { validateInOne, validateLabelSelector, validateOptionalWord } from '../../meta/checks.ts';
 import { validateClientConfig, validateReviewVersions } from '../../meta/webhook-client.ts';
 import { failurePolicies, matchPolicies, validateMatchConditions, validateRule, webhookEnv } from '../match.ts';
 import type { Webhook } from './schema.ts';
@@ -50,8 +50,8 @@ function validateWebhook(webhook: Webhook, path: string): FieldError[] {
 
 function validateFullName(name: string, path: string): FieldError[] {
   if (!name) return [required(path)];
-  const complaints = checkDNS1123Subdomain(name);
-  if (complaints.length > 0) return [invalid(path, name, complaints.join(','))];
+  const wrong = validateInOne(checkDNS1123Subdomain, name, path);
+  if (wrong.length > 0) return wrong;
   if (name.split('.').length >= 3) return [];
   return [invalid(path, name, 'should be a domain with at least three segments separated by dots')];
 }

@@ -1,16 +1,16 @@
 // How appliers share lists and objects of a custom resource: atomic, set, map and granular.
-import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
+import { validateOptionalWord } from '../../meta/checks.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 import { itemsOf } from './schema-walk.ts';
 
 export function validateMapType(schema: JSONSchemaProps, path: string): FieldError[] {
   const mapType = schema['x-kubernetes-map-type'];
   if (mapType === undefined) return [];
-  const errors = validateTypeFor(schema, 'object', 'x-kubernetes-map-type', path);
-  if (mapType !== 'atomic' && mapType !== 'granular') {
-    errors.push(notSupported(`${path}.x-kubernetes-map-type`, mapType, ['atomic', 'granular']));
-  }
-  return errors;
+  return [
+    ...validateTypeFor(schema, 'object', 'x-kubernetes-map-type', path),
+    ...validateOptionalWord(mapType, ['atomic', 'granular'], `${path}.x-kubernetes-map-type`),
+  ];
 }
 
 function validateTypeFor(schema: JSONSchemaProps, type: string, extension: string, path: string): FieldError[] {
@@ -22,18 +22,16 @@ function validateTypeFor(schema: JSONSchemaProps, type: string, extension: strin
 export function validateListType(schema: JSONSchemaProps, path: string): FieldError[] {
   const listType = schema['x-kubernetes-list-type'];
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  const field = `${path}.x-kubernetes-list-type`;
   const errors: FieldError[] = [];
   if (listType !== undefined) {
     const wrong = validateTypeFor(schema, 'array', 'x-kubernetes-list-type', path);
     append(errors, wrong);
     if (wrong.length === 0 && listType === 'set') append(errors, validateSetItems(schema, path));
-    if (!['atomic', 'set', 'map'].includes(listType)) {
-      errors.push(notSupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'set', 'map']));
-    }
+    append(errors, validateOptionalWord(listType, ['atomic', 'set', 'map'], field));
   }
   if (keys.length > 0 && listType !== 'map') {
     const why = 'must be map if x-kubernetes-list-map-keys is non-empty';
-    const field = `${path}.x-kubernetes-list-type`;
     errors.push(listType === undefined ? required(field, why) : invalid(field, listType, why));
   }
   if (listType === 'map') append(errors, validateMapItems(schema, keys, path));

@@ -1,5 +1,6 @@
 // The rules in CEL that stand in a schema, as far as they can be judged as texts; rule-expressions.ts compiles them.
-import { type FieldError, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
+import { validateOptionalWord } from '../../meta/checks.ts';
 import { findField } from './field-path.ts';
 import type { JSONSchemaProps, ValidationRule } from './json-schema.ts';
 
@@ -29,9 +30,7 @@ function validateRule(rule: ValidationRule, schema: JSONSchemaProps, path: strin
     const why = 'messageExpression must be non-empty if specified';
     errors.push(required(`${path}.messageExpression`, why));
   }
-  if (reason !== undefined && !reasons.includes(reason)) {
-    errors.push(notSupported(`${path}.reason`, reason, reasons));
-  }
+  append(errors, validateOptionalWord(reason, reasons, `${path}.reason`));
   const badPath = (why: string) => errors.push(invalid(`${path}.fieldPath`, fieldPath, why));
   if (fieldPath !== '' && fieldPath.trim() === '') badPath('must be non-empty if specified');
   if (hasLineBreak(fieldPath)) badPath('must not contain line breaks');

@@ -1,6 +1,7 @@
 // What a schema of custom resources may say. Upstream: ValidateCustomResourceDefinitionOpenAPISchema
 // in apiextensions-apiserver's apis/apiextensions/validation.
-import { append, type FieldError, forbidden, invalid, notSupported } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid } from '../../../machinery/field-error.ts';
+import { validateOptionalWord } from '../../meta/checks.ts';
 import { checkRules } from './compiled-rules.ts';
 import { validateDefaults } from './default-validation.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
@@ -124,8 +125,7 @@ function validateFields(schema: JSONSchemaProps, path: string, place: Place): Fi
 const unsupported = ['id', 'additionalItems', 'patternProperties', 'definitions', 'dependencies', '$ref'] as const;
 
 function validateKeywords(schema: JSONSchemaProps, path: string, place: Place): FieldError[] {
-  const errors: FieldError[] = [];
-  if (schema.type && !types.includes(schema.type)) errors.push(notSupported(`${path}.type`, schema.type, types));
+  const errors = validateOptionalWord(schema.type || undefined, types, `${path}.type`);
   if (schema.default !== undefined && place.noDefault !== undefined) {
     errors.push(forbidden(`${path}.default`, `must not be set ${place.noDefault}`));
   }

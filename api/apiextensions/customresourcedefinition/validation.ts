@@ -2,7 +2,7 @@
 import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
-import { validateWord } from '../../meta/checks.ts';
+import { validateInOne, validateKindName, validateWord } from '../../meta/checks.ts';
 import { validateImmutable } from '../../meta/validation.ts';
 import { parseUrl, validateCABundle, validateClientConfig, validateReviewVersions } from '../../meta/webhook-client.ts';
 import type {
@@ -71,8 +71,8 @@ function validateSpec(spec: CustomResourceDefinitionSpec): FieldError[] {
 
 function validateGroup(group: string): FieldError[] {
   if (!group) return [required('spec.group')];
-  const complaints = checkDNS1123Subdomain(group);
-  if (complaints.length > 0) return [invalid('spec.group', group, complaints.join(','))];
+  const wrong = validateInOne(checkDNS1123Subdomain, group, 'spec.group');
+  if (wrong.length > 0) return wrong;
   return group.includes('.') ? [] : [invalid('spec.group', group, 'should be a domain with at least one dot')];
 }
 
@@ -95,13 +95,9 @@ function isShared(versions: Versions, part: keyof typeof parts): boolean {
 function validateVersions(versions: Versions): FieldError[] {
   const errors: FieldError[] = [];
   const own = partNames.filter((part) => !isShared(versions, part));
-  const checkName = (path: string, name: string) => {
-    const complaints = checkDNS1035Label(name);
-    if (complaints.length > 0) errors.push(invalid(path, name, complaints.join(',')));
-  };
   for (const [i, version] of versions.entries()) {
     const path = `spec.versions[${i}]`;
-    checkName(`${path}.name`, version.name);
+    append(errors, validateInOne(checkDNS1035Label, version.name, `${path}.name`));
     append(errors, validateDeprecation(version, path));
     for (const part of own) append(errors, versionParts[part](version, `${path}.${parts[part].field}`));
   }
@@ -113,7 +109,7 @@ function validateVersions(versions: Versions): FieldError[] {
     errors.push(invalid('spec.versions', showVersions(versions), why));
   }
   // Upstream's own form has the first one once more.
-  if (versions[0]?.name) checkName('spec.version', versions[0].name);
+  if (versions[0]?.name) append(errors, validateInOne(checkDNS1035Label, versions[0].name, 'spec.version'));
   return errors;
 }
 
@@ -146,15 +142,12 @@ function showVersions(versions: Versions): object[] {
 
 function validateNames(names: CustomResourceDefinitionNames, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  const check = (field: string, value: string, mixedCase = false) => {
-    const complaints = checkDNS1035Label(mixedCase ? value.toLowerCase() : value);
-    const head = mixedCase ? 'may have mixed case, but should otherwise match: ' : '';
-    if (complaints.length > 0) errors.push(invalid(`${path}.${field}`, value, `${head}${complaints.join(',')}`));
-  };
+  const check = (field: string, value: string) =>
+    append(errors, validateInOne(checkDNS1035Label, value, `${path}.${field}`));
   if (names.plural) check('plural', names.plural);
   if (names.singular) check('singular', names.singular);
-  if (names.kind) check('kind', names.kind, true);
-  if (names.listKind) check('listKind', names.listKind, true);
+  if (names.kind) append(errors, validateKindName(names.kind, `${path}.kind`));
+  if (names.listKind) append(errors, validateKindName(names.listKind, `${path}.listKind`));
   for (const [i, name] of (names.shortNames ?? []).entries()) check(`shortNames[${i}]`, name);
   if (names.kind && names.kind === names.listKind) {
     errors.push(invalid(`${path}.listKind`, names.listKind, 'kind and listKind may not be the same'));

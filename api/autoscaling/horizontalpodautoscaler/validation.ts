@@ -2,7 +2,7 @@
 import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
 import { isNegativeQuantity, isZeroQuantity } from '../../../machinery/quantity.ts';
 import { validateContainerResourceName } from '../../core/resource-names.ts';
-import { validateDNSLabel } from '../../meta/checks.ts';
+import { validateDNSLabel, validateOptionalWord } from '../../meta/checks.ts';
 import { negativeText, validateNonNegative, validatePathSegment } from '../../meta/validation.ts';
 import type { CrossVersionObjectReference, MetricIdentifier, MetricSpec, MetricTarget } from './metrics.ts';
 import type { HorizontalPodAutoscaler, HPAScalingPolicy, HPAScalingRules } from './schema.ts';
@@ -192,10 +192,7 @@ function validateRules(rules: HPAScalingRules, path: string): FieldError[] {
   if (window !== undefined && window > maxWindowSeconds) {
     errors.push(invalid(at, window, `must be less than or equal to ${maxWindowSeconds}`));
   }
-  const selects = ['Disabled', 'Max', 'Min'];
-  if (selectPolicy !== undefined && !selects.includes(selectPolicy)) {
-    errors.push(notSupported(`${path}.selectPolicy`, selectPolicy, selects));
-  }
+  append(errors, validateOptionalWord(selectPolicy, ['Disabled', 'Max', 'Min'], `${path}.selectPolicy`));
   if (policies.length === 0) errors.push(required(`${path}.policies`, 'must specify at least one Policy'));
   for (const [i, policy] of policies.entries()) append(errors, validatePolicy(policy, `${path}.policies[${i}]`));
   if (tolerance !== undefined && isNegativeQuantity(tolerance)) {
@@ -205,8 +202,7 @@ function validateRules(rules: HPAScalingRules, path: string): FieldError[] {
 }
 
 function validatePolicy({ type, value, periodSeconds }: HPAScalingPolicy, path: string): FieldError[] {
-  const types = ['Percent', 'Pods'];
-  const errors = types.includes(type) ? [] : [notSupported(`${path}.type`, type, types)];
+  const errors = validateOptionalWord(type, ['Percent', 'Pods'], `${path}.type`);
   if (value <= 0) errors.push(invalid(`${path}.value`, value, 'must be greater than zero'));
   if (periodSeconds <= 0) errors.push(invalid(`${path}.periodSeconds`, periodSeconds, 'must be greater than zero'));
   if (periodSeconds > maxPeriodSeconds) {

@@ -4,8 +4,8 @@ import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts'
 
 const onExitCodes = s.api('batch.v1.PodFailurePolicyOnExitCodesRequirement', 'A set of exit codes.', {
   containerName: s.string('Only of this container.', { pointer: true }),
-  operator: s.string('In or NotIn.', { required: true, always: true, enum: ['In', 'NotIn'] }),
-  values: s.list(s.int32(''), 'The exit codes.', { required: true, always: true, listType: 'set' }),
+  operator: s.string('In or NotIn.', { ...mandatory, enum: ['In', 'NotIn'] }),
+  values: s.list(s.int32(''), 'The exit codes.', { ...mandatory, listType: 'set' }),
 });
 export interface PodFailurePolicyOnExitCodesRequirement extends TypeOf<typeof onExitCodes> {}
 
@@ -16,8 +16,7 @@ const onPodConditions = s.api('batch.v1.PodFailurePolicyOnPodConditionsPattern',
 
 const podFailurePolicyRule = s.api('batch.v1.PodFailurePolicyRule', 'What one sort of failure means.', {
   action: s.string('FailJob, FailIndex, Ignore or Count.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['Count', 'FailIndex', 'FailJob', 'Ignore'],
   }),
   onExitCodes: s.field(onExitCodes, 'Exit codes it applies to.'),

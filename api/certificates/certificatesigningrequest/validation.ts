@@ -8,14 +8,13 @@ import {
   type FieldError,
   forbidden,
   invalid,
-  notSupported,
   required,
   tooLong,
 } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
 import { pemOfField, readPem } from '../../../machinery/pem.ts';
-import { repeatsIn, validateDNSSubdomain } from '../../meta/checks.ts';
+import { repeatsIn, validateDNSSubdomain, validateWord, validateWords } from '../../meta/checks.ts';
 import { type CertificateSigningRequest, keyUsages } from './schema.ts';
 
 const minExpirationSeconds = 600;
@@ -31,9 +30,7 @@ export function validateRequest({ spec, status }: CertificateSigningRequest): Fi
   }
   const usages = spec.usages ?? [];
   if (usages.length === 0) errors.push(required('spec.usages'));
-  for (const [i, usage] of usages.entries()) {
-    if (!keyUsages.includes(usage)) errors.push(notSupported(`spec.usages[${i}]`, usage, keyUsages));
-  }
+  append(errors, validateWords(usages, keyUsages, 'spec.usages'));
   for (const i of repeatsIn(usages)) errors.push(duplicate(`spec.usages[${i}]`, usages[i]));
   if (spec.signerName === legacySigner) {
     const why = 'the legacy signerName is not allowed via this API version';
@@ -92,8 +89,7 @@ function validateConditions(conditions: Conditions, path: string): FieldError[] 
   for (const [i, { type, status }] of conditions.entries()) {
     if (!type) errors.push(required(`${path}[${i}].type`));
     const statuses = known.includes(type) ? ['True'] : ['False', 'True', 'Unknown'];
-    if (!status) errors.push(required(`${path}[${i}].status`));
-    else if (!statuses.includes(status)) errors.push(notSupported(`${path}[${i}].status`, status, statuses));
+    append(errors, validateWord(status, statuses, `${path}[${i}].status`));
     const other = { Approved: 'Denied', Denied: 'Approved' }[type];
     if (other && seen.has(other)) errors.push(invalid(`${path}[${i}].type`, type, exclusive));
     if (seen.has(type)) errors.push(duplicate(`${path}[${i}].type`, type));

@@ -3,8 +3,7 @@ import { mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 
 export const taint = s.api('core.v1.Taint', 'Repels pods that do not tolerate it.', {
   effect: s.string('NoSchedule, PreferNoSchedule or NoExecute.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['NoExecute', 'NoSchedule', 'PreferNoSchedule'],
   }),
   key: s.string('Taint key.', mandatory),

@@ -1,7 +1,7 @@
 // What a persistent volume claim is; what it asks for stands in pod/volume-claim.ts, as ephemeral volumes do too.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import { conditionFields, objectFields } from '../../../machinery/metadata.ts';
-import { atomic, mergedBy, s } from '../../../machinery/schema.ts';
+import { atomic, mandatory, mergedBy, s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 import { persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
 
@@ -12,8 +12,7 @@ const condition = s.api('core.v1.PersistentVolumeClaimCondition', 'One aspect of
 
 export const modifyVolumeStatus = s.api('core.v1.ModifyVolumeStatus', 'How far a change of attributes is.', {
   status: s.string('Pending, InProgress or Infeasible.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['InProgress', 'Infeasible', 'Pending'],
   }),
   targetVolumeAttributesClassName: s.string('The class it changes to.'),

@@ -6,8 +6,7 @@ import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts'
 const nodeSelectorRequirement = s.api('core.v1.NodeSelectorRequirement', "One condition on a node's label or field.", {
   key: s.string('Label key or field name.', mandatory),
   operator: s.string('In, NotIn, Exists, DoesNotExist, Gt or Lt.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['DoesNotExist', 'Exists', 'Gt', 'In', 'Lt', 'NotIn'],
   }),
   values: s.list(s.string(''), 'Values to compare with.', atomic),

@@ -44,8 +44,7 @@ export const podSpec = s.api('core.v1.PodSpec', 'What a pod should run, and how.
   affinity: s.field(affinity, 'Rules for which nodes and neighbours to choose.'),
   automountServiceAccountToken: s.boolean('Whether a token of the service account is mounted.', { pointer: true }),
   containers: s.list(container, 'The containers; at least one. They cannot be added or removed later.', {
-    required: true,
-    always: true,
+    ...mandatory,
     listType: 'map',
     listMapKeys: ['name'],
     patchStrategy: 'merge',

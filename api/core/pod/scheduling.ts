@@ -27,8 +27,7 @@ export const topologySpreadConstraint = s.api('core.v1.TopologySpreadConstraint'
   }),
   topologyKey: s.string('Node label that makes a domain.', mandatory),
   whenUnsatisfiable: s.string('DoNotSchedule or ScheduleAnyway.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['DoNotSchedule', 'ScheduleAnyway'],
   }),
 });

@@ -5,8 +5,7 @@ import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts'
 export const appArmorProfile = s.api('core.v1.AppArmorProfile', 'An AppArmor profile.', {
   localhostProfile: s.string('Name of a profile loaded on the node.', { pointer: true }),
   type: s.string('RuntimeDefault, Localhost or Unconfined.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['Localhost', 'RuntimeDefault', 'Unconfined'],
   }),
 });
@@ -27,8 +26,7 @@ export const seLinuxOptions = s.api('core.v1.SELinuxOptions', 'An SELinux label.
 export const seccompProfile = s.api('core.v1.SeccompProfile', 'A system call filter.', {
   localhostProfile: s.string("File below the kubelet's seccomp folder.", { pointer: true }),
   type: s.string('RuntimeDefault, Localhost or Unconfined.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['Localhost', 'RuntimeDefault', 'Unconfined'],
   }),
 });

@@ -1,7 +1,7 @@
 // What a resource quota is: the most that a namespace may use, and what it uses.
 // https://kubernetes.io/docs/concepts/policy/resource-quotas/
 import { objectFields } from '../../../machinery/metadata.ts';
-import { atomic, s, type TypeOf } from '../../../machinery/schema.ts';
+import { atomic, mandatory, s, type TypeOf } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
 
 /** Sorts of objects that a quota can be narrowed to. */
@@ -17,11 +17,10 @@ export const quotaScopes = [
 
 const scopeRequirement = s.api('core.v1.ScopedResourceSelectorRequirement', 'One condition on a scope.', {
   operator: s.string('In, NotIn, Exists or DoesNotExist.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['DoesNotExist', 'Exists', 'In', 'NotIn'],
   }),
-  scopeName: s.string('The scope.', { required: true, always: true, enum: quotaScopes }),
+  scopeName: s.string('The scope.', { ...mandatory, enum: quotaScopes }),
   values: s.list(s.string(''), 'Values for In and NotIn.', atomic),
 });
 export interface ScopedResourceSelectorRequirement extends TypeOf<typeof scopeRequirement> {}

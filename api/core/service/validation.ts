@@ -1,14 +1,6 @@
 // Validation of services. Whether addresses and ports are free is known to the allocators of the API server.
 // Upstream: ValidateService in pkg/apis/core/validation.
-import {
-  append,
-  duplicate,
-  type FieldError,
-  forbidden,
-  invalid,
-  notSupported,
-  required,
-} from '../../../machinery/field-error.ts';
+import { append, duplicate, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { parseIP } from '../../../machinery/ip.ts';
 import { ipFamilyOf, validateCIDR, validateIP } from '../../meta/addresses.ts';
 import {
@@ -242,10 +234,8 @@ function validateTraffic(service: Service, path: string): FieldError[] {
   } else {
     append(errors, validateOptionalWord(spec.internalTrafficPolicy, trafficPolicies, internal));
   }
-  const distribution = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
-  if (spec.trafficDistribution !== undefined && !distribution.includes(spec.trafficDistribution)) {
-    errors.push(notSupported(`${path}.trafficDistribution`, spec.trafficDistribution, distribution));
-  }
+  const distributions = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
+  append(errors, validateOptionalWord(spec.trafficDistribution, distributions, `${path}.trafficDistribution`));
   return errors;
 }
 

@@ -58,7 +58,7 @@ const ingressSpec = s.api('networking.v1.IngressSpec', 'How requests from outsid
 const ingressPortStatus = s.api('networking.v1.IngressPortStatus', 'State of a port of the entry point.', {
   error: s.string('Why it does not work.', { pointer: true }),
   port: s.int32('Port number.', mandatory),
-  protocol: s.string('TCP, UDP or SCTP.', { required: true, always: true, enum: ['SCTP', 'TCP', 'UDP'] }),
+  protocol: s.string('TCP, UDP or SCTP.', { ...mandatory, enum: ['SCTP', 'TCP', 'UDP'] }),
 });
 
 const loadBalancerIngress = s.api('networking.v1.IngressLoadBalancerIngress', 'An entry point, by address or name.', {

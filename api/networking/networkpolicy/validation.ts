@@ -1,8 +1,15 @@
 // Validation of NetworkPolicy. Upstream: pkg/apis/networking/validation.
-import { append, type FieldError, forbidden, invalid, notSupported, required } from '../../../machinery/field-error.ts';
+import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { containsIP, firstOf, parseCIDR } from '../../../machinery/ip.ts';
 import { validateCIDR } from '../../meta/addresses.ts';
-import { checkPortName, validateLabelSelector, validatePortNumber, validateWith } from '../../meta/checks.ts';
+import {
+  checkPortName,
+  validateLabelSelector,
+  validateOptionalWord,
+  validatePortNumber,
+  validateWith,
+  validateWords,
+} from '../../meta/checks.ts';
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from './schema.ts';
 
 const directions = ['Ingress', 'Egress'];
@@ -19,9 +26,7 @@ export function validateNetworkPolicy({ spec }: NetworkPolicy): FieldError[] {
   if (types.length > directions.length) {
     return [...errors, invalid('spec.policyTypes', types, 'may not specify more than two policyTypes')];
   }
-  for (const [i, type] of types.entries()) {
-    if (!directions.includes(type)) errors.push(notSupported(`spec.policyTypes[${i}]`, type, directions));
-  }
+  append(errors, validateWords(types, directions, 'spec.policyTypes'));
   return errors;
 }
 
@@ -39,10 +44,7 @@ function validateRule(
 
 function validatePort({ endPort, port, protocol }: NetworkPolicyPort, path: string): FieldError[] {
   const protocols: readonly string[] = ['TCP', 'UDP', 'SCTP'];
-  const errors: FieldError[] = [];
-  if (protocol !== undefined && !protocols.includes(protocol)) {
-    errors.push(notSupported(`${path}.protocol`, protocol, protocols));
-  }
+  const errors = validateOptionalWord(protocol, protocols, `${path}.protocol`);
   const refuseEnd = (why: string) => {
     if (endPort !== undefined) errors.push(invalid(`${path}.endPort`, endPort, why));
   };

@@ -3,7 +3,7 @@
 import { append, type FieldError, invalid, notSupported, required, tooLong } from '../../../machinery/field-error.ts';
 import { isObject, jsonEqual, writeJson } from '../../../machinery/json.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
-import { validateDNSSubdomain, validateQualifiedName } from '../../meta/checks.ts';
+import { validateDNSSubdomain, validateOptionalWord, validateQualifiedName } from '../../meta/checks.ts';
 import { validateExpression } from './expression.ts';
 import {
   validateDriverName,
@@ -121,9 +121,7 @@ export function validateDeviceToleration(toleration: DeviceToleration, path: str
   } else if (operator === 'Equal') append(errors, validateLabelValue(value, `${path}.value`));
   else if (operator === '') errors.push(required(`${path}.operator`));
   else errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']));
-  if (effect && !deviceTaintEffects.includes(effect)) {
-    errors.push(notSupported(`${path}.effect`, effect, deviceTaintEffects));
-  }
+  append(errors, validateOptionalWord(effect || undefined, deviceTaintEffects, `${path}.effect`));
   return errors;
 }
 

@@ -29,8 +29,7 @@ const allocatedConfiguration = s.api(
     opaque: s.field(opaqueDeviceConfiguration, 'Settings for a driver.'),
     requests: s.list(s.string(''), 'Requests they are for; all when empty.', atomic),
     source: s.string('Where they come from: FromClass or FromClaim.', {
-      required: true,
-      always: true,
+      ...mandatory,
       enum: ['FromClaim', 'FromClass'],
     }),
   },

@@ -1,17 +1,9 @@
 // Validation of one device of a slice. Upstream: pkg/apis/resource/validation.
-import {
-  append,
-  type FieldError,
-  invalid,
-  notSupported,
-  required,
-  tooLong,
-  tooMany,
-} from '../../../machinery/field-error.ts';
+import { append, type FieldError, invalid, required, tooLong, tooMany } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { byteLength } from '../../../machinery/name-rules.ts';
 import { validateNodeSelector } from '../../core/pod/scheduling-validation.ts';
-import { validateDNSSubdomain, validateQualifiedName } from '../../meta/checks.ts';
+import { validateDNSSubdomain, validateQualifiedName, validateWord } from '../../meta/checks.ts';
 import { validateBindingConditions } from '../device/binding-conditions.ts';
 import {
   shortKey,
@@ -98,10 +90,7 @@ function validateAttribute(attribute: DeviceAttribute, path: string): FieldError
 function validateTaint({ key, value, effect }: DeviceTaint, path: string): FieldError[] {
   const errors = validateQualifiedName(key, `${path}.key`);
   if (value) append(errors, validateLabelValue(value, `${path}.value`));
-  if (!effect) errors.push(required(`${path}.effect`));
-  else if (!deviceTaintEffects.includes(effect)) {
-    errors.push(notSupported(`${path}.effect`, effect, deviceTaintEffects));
-  }
+  append(errors, validateWord(effect, deviceTaintEffects, `${path}.effect`));
   return errors;
 }
 

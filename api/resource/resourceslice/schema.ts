@@ -55,8 +55,7 @@ export interface CounterSet extends TypeOf<typeof counterSet> {}
 
 const deviceTaint = s.api('resource.v1.DeviceTaint', 'Keeps claims away from a device.', {
   effect: s.string('None, NoSchedule, or NoExecute to end pods that use it as well.', {
-    required: true,
-    always: true,
+    ...mandatory,
     enum: ['NoExecute', 'NoSchedule', 'None'],
   }),
   key: s.string('Name of the taint.', mandatory),
