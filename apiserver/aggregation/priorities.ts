@@ -63,16 +63,13 @@ type Ranked = Pick<APIService['spec'], 'group' | 'version'> & Priority;
 
 /** Groups, the highest rank of a version of theirs first, and their versions, likewise. */
 export function inOrder<T extends Ranked>(all: readonly T[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
   const nameOf = ({ group = '', version = '' }: Ranked) => `${version}.${group}`;
   const byGroup = (a: T, b: T) => b.groupPriorityMinimum - a.groupPriorityMinimum || (nameOf(a) < nameOf(b) ? -1 : 1);
   const byVersion = (a: T, b: T) =>
     b.versionPriority - a.versionPriority || compareVersions(a.version ?? '', b.version ?? '');
   const isOwn = ({ group }: Ranked) => group === ownGroup;
-  for (const one of [...all.filter(isOwn), ...all.filter((x) => !isOwn(x)).sort(byGroup)]) {
-    const { group = '' } = one;
-    groups.set(group, [...(groups.get(group) ?? []), one]);
-  }
+  const ordered = [...all.filter(isOwn), ...all.filter((x) => !isOwn(x)).sort(byGroup)];
+  const groups = Map.groupBy(ordered, ({ group = '' }) => group);
   for (const versions of groups.values()) versions.sort(byVersion);
   return groups;
 }

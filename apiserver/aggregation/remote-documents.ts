@@ -82,19 +82,12 @@ async function fetchResources(client: RemoteClient, spec: Spec, signal: AbortSig
 export function fromResourceList(list: Fields, { group, version }: Pick<Spec, 'group' | 'version'>): object[] {
   const out = new Map<string, Fields & { subresources?: object[] }>();
   const all = itemsOf(list.resources);
-  const kindOf = (one: Fields) => ({
-    group: one.group || group,
-    version: one.version || version,
-    kind: one.kind,
-  });
+  const kindOf = (one: Fields) => ({ group: one.group || group, version: one.version || version, kind: one.kind });
   for (const one of all) {
     const [name = '', subresource] = String(one.name).split('/');
     if (subresource !== undefined) {
       const parent = out.getOrInsert(name, { resource: name, scope: one.namespaced ? 'Namespaced' : 'Cluster' });
-      parent.subresources = [
-        ...(parent.subresources ?? []),
-        { subresource, responseKind: kindOf(one), verbs: one.verbs },
-      ];
+      (parent.subresources ??= []).push({ subresource, responseKind: kindOf(one), verbs: one.verbs });
       continue;
     }
     const { shortNames, categories } = one;

@@ -34,9 +34,7 @@ export async function oidcUser(
     });
     claims = verified.payload;
   } catch (err) {
-    throw new CredentialsError(`oidc: verify token: ${messageOf(err)}`, {
-      cause: err,
-    });
+    throw new CredentialsError(`oidc: verify token: ${messageOf(err)}`, { cause: err });
   }
   return userOf(claims, options.mapping);
 }

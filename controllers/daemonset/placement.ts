@@ -102,7 +102,7 @@ export function byNode(pods: readonly Pod[]): Map<string, Pod[]> {
   for (const pod of [...pods].sort(compareForKeeping)) {
     const nodeName = nodeNameOf(pod);
     if (nodeName && !(isFinished(pod) && pod.metadata.deletionTimestamp))
-      map.set(nodeName, [...(map.get(nodeName) ?? []), pod]);
+      map.getOrInsert(nodeName, []).push(pod);
   }
   return map;
 }

@@ -7,7 +7,7 @@ export class ExitWaiters {
   /** Resolves when a container does not run any more, by a state given to `tell`. */
   wait(containerId: string): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiters.set(containerId, [...(this.#waiters.get(containerId) ?? []), resolve]);
+      this.#waiters.getOrInsert(containerId, []).push(resolve);
     });
   }
 

@@ -193,7 +193,7 @@ export class PodSet {
     const byUid = new Map<string, string[]>();
     for (const { id, metadata } of items) {
       const uid = metadata?.uid ?? '';
-      byUid.set(uid, [...(byUid.get(uid) ?? []), id]);
+      byUid.getOrInsert(uid, []).push(id);
     }
     return byUid;
   }

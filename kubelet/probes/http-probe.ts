@@ -56,7 +56,7 @@ export function headersOf({ httpHeaders = [] }: HTTPGetAction, agent = 'kube-pro
   const given = new Map<string, string[]>();
   for (const { name, value } of httpHeaders) {
     const key = name.toLowerCase();
-    given.set(key, [...(given.get(key) ?? []), value]);
+    given.getOrInsert(key, []).push(value);
   }
   const { host, accept, ...rest } = Object.fromEntries(given);
   return {

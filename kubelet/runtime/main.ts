@@ -158,7 +158,7 @@ function parseMirrors(pairs: readonly string[]): Map<string, string[]> {
   for (const pair of pairs) {
     const [host, url] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
     if (!host || !URL.canParse(url)) throw new Error(`"${pair}" is not host=url`);
-    mirrors.set(host, [...(mirrors.get(host) ?? []), url.replace(/\/+$/, '')]);
+    mirrors.getOrInsert(host, []).push(url.replace(/\/+$/, ''));
   }
   return mirrors;
 }
