@@ -385,9 +385,7 @@ export class ApiServer {
     const review = this.#parts.reviews[`${kind.group}/${kind.plural}`];
     if (review && (kind.verbs as readonly string[]).includes(info.verb)) return review(this.#context, request);
     const allowed: readonly string[] = isStatus ? statusVerbs : kind.verbs;
-    if (!allowed.includes(info.verb) || !kind.stored || !fitsPath(request)) {
-      throw refusedVerb(kind, info.verb);
-    }
+    if (!allowed.includes(info.verb) || !kind.stored || !fitsPath(request)) throw refusedVerb(kind, info.verb);
     if (info.verb === 'watch') {
       if (front.method !== 'GET' && !kind.isCustom) throw refusedVerb(kind, info.verb);
       const onEvent = this.#parts.metrics.watched(info);

@@ -137,9 +137,8 @@ interface KindSpec<T extends KubeObject> {
   categories?: readonly string[];
   /** The verbs it takes; a review takes only create. */
   verbs?: readonly Verb[];
-  /** Where objects are kept: `/registry/<group>/<plural>/...`, in the shape of `served[storageVersion ?? 0]`. */
+  /** Where objects are kept: `/registry/<group>/<plural>/...`, in the shape of the first. */
   served: readonly ServedVersion[];
-  storageVersion?: number;
   /** False for kinds that are answered and never kept (reviews). */
   stored?: boolean;
   storedForm?: StoredForm;
@@ -235,7 +234,7 @@ export function parseApiVersion(apiVersion: string): { group: string; version: s
 
 /** Completes a kind. The type parameter is the stored TypeScript type. */
 export function defineKind<T extends KubeObject>(spec: KindSpec<T>): Kind<T> {
-  const storage = spec.served[spec.storageVersion ?? 0];
+  const [storage] = spec.served;
   if (!storage) throw new Error(`kind ${spec.kind} is served in no version`);
   return {
     ...spec,

@@ -177,9 +177,7 @@ function parseRequirement(peek: () => Token, next: () => Token): SelectorRequire
   if (peek().type === 'end' || peek().type === ',') return { key, operator: 'exists', values: [] };
   const operatorToken = next();
   const operator = operatorOfToken(operatorToken);
-  if (operator === undefined) {
-    throw fail(`found '${operatorToken.text}', expected: in, notin, =, ==, !=, gt, lt`);
-  }
+  if (operator === undefined) throw fail(`found '${operatorToken.text}', expected: in, notin, =, ==, !=, gt, lt`);
   const values = operator === 'in' || operator === 'notin' ? parseValues(next, fail) : [parseValue(peek, next, fail)];
   const errors: FieldError[] = [];
   if ((operator === 'gt' || operator === 'lt') && !isWhole(values[0]!)) {

@@ -65,19 +65,19 @@ export const MutatingAdmissionPolicyKind = defineKind<MutatingAdmissionPolicy>({
     ageColumn,
   ],
   validate: ({ spec }) => {
-    const { errors, env } = validatePolicySpec(spec, 'spec');
+    const { errors, env } = validatePolicySpec(spec);
     return [
       ...errors,
       ...validateMutatingOperations(spec.matchConstraints, 'spec.matchConstraints'),
-      ...validateMutations(spec.mutations ?? [], { ...env, hasPatchTypes: true }, 'spec.mutations'),
+      ...validateMutations(spec.mutations ?? [], { ...env, hasPatchTypes: true }),
       ...validateWord(spec.reinvocationPolicy, reinvocationPolicies, 'spec.reinvocationPolicy'),
     ];
   },
 });
 
-function validateMutations(mutations: readonly Mutation[], env: PolicyEnvOptions, path: string): FieldError[] {
-  if (mutations.length === 0) return [required(path, 'mutations must contain at least one item')];
-  return mutations.flatMap((mutation, i) => validateMutation(mutation, env, `${path}[${i}]`));
+function validateMutations(mutations: readonly Mutation[], env: PolicyEnvOptions): FieldError[] {
+  if (mutations.length === 0) return [required('spec.mutations', 'mutations must contain at least one item')];
+  return mutations.flatMap((mutation, i) => validateMutation(mutation, env, `spec.mutations[${i}]`));
 }
 
 function validateMutation(mutation: Mutation, env: PolicyEnvOptions, path: string): FieldError[] {

@@ -30,7 +30,7 @@ export const MutatingAdmissionPolicyBindingKind = defineKind<MutatingAdmissionPo
   hasGeneration: true,
   columns: [...bindingColumns, ageColumn],
   validate: ({ spec }) => [
-    ...validateBindingSpec(spec, 'spec'),
+    ...validateBindingSpec(spec),
     ...validateMutatingOperations(spec.matchResources, 'spec.matchResources'),
   ],
 });

@@ -74,7 +74,7 @@ export const ValidatingAdmissionPolicyKind = defineKind<ValidatingAdmissionPolic
     ageColumn,
   ],
   validate: ({ metadata, spec }) => {
-    const { errors, env } = validatePolicySpec(spec, 'spec');
+    const { errors, env } = validatePolicySpec(spec);
     return [...errors, ...validateDemands(spec, metadata.name ?? '', { env, path: 'spec' })];
   },
   validateStatusUpdate: ({ status }) => [

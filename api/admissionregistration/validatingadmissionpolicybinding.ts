@@ -39,24 +39,21 @@ export const ValidatingAdmissionPolicyBindingKind = defineKind<ValidatingAdmissi
   served: [{ group: 'admissionregistration.k8s.io', version: 'v1', schema }],
   hasGeneration: true,
   columns: [...bindingColumns, ageColumn],
-  validate: ({ spec }) => [
-    ...validateBindingSpec(spec, 'spec'),
-    ...validateActions(spec.validationActions ?? [], 'spec.validationActions'),
-  ],
+  validate: ({ spec }) => [...validateBindingSpec(spec), ...validateActions(spec.validationActions ?? [])],
 });
 
-function validateActions(given: readonly string[], path: string): FieldError[] {
+function validateActions(given: readonly string[]): FieldError[] {
   const errors: FieldError[] = [];
   const repeats = repeatsIn(given);
   for (const [i, action] of given.entries()) {
-    append(errors, validateOptionalWord(action, actions, `${path}[${i}]`));
-    if (repeats.has(i)) errors.push(duplicate(`${path}[${i}]`, action));
+    append(errors, validateOptionalWord(action, actions, `spec.validationActions[${i}]`));
+    if (repeats.has(i)) errors.push(duplicate(`spec.validationActions[${i}]`, action));
   }
   if (given.includes('Deny') && given.includes('Warn')) {
     const why =
       'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)';
-    errors.push(invalid(path, given, why));
+    errors.push(invalid('spec.validationActions', given, why));
   }
-  if (given.length === 0) errors.push(required(path, 'at least one validation action is required'));
+  if (given.length === 0) errors.push(required('spec.validationActions', 'at least one validation action is required'));
   return errors;
 }

@@ -79,10 +79,10 @@ export const APIServiceKind = defineKind<APIService>({
   ],
   validate: ({ metadata, spec, status }) => [
     ...validateName(metadata.name ?? '', spec),
-    ...validateSpec(spec, 'spec'),
-    ...validateStatus(status, 'status'),
+    ...validateSpec(spec),
+    ...validateStatus(status),
   ],
-  validateStatusUpdate: ({ status }) => validateStatus(status, 'status'),
+  validateStatusUpdate: ({ status }) => validateStatus(status),
 });
 
 function describeAvailability({ status }: APIService): string {
@@ -101,45 +101,45 @@ function validateName(name: string, spec: APIServiceSpec): FieldError[] {
 const maxGroupPriority = 20000;
 const maxVersionPriority = 1000;
 
-function validateSpec(spec: APIServiceSpec, path: string): FieldError[] {
+function validateSpec(spec: APIServiceSpec): FieldError[] {
   const { group = '', version = '', groupPriorityMinimum, versionPriority, service, caBundle = '' } = spec;
   const errors: FieldError[] = [];
   if (!group && version !== 'v1') {
-    errors.push(required(`${path}.group`, 'only v1 may have an empty group and it better be legacy kube'));
+    errors.push(required('spec.group', 'only v1 may have an empty group and it better be legacy kube'));
   }
-  if (group) append(errors, validateDNSSubdomain(group, `${path}.group`));
-  append(errors, validateWith(checkDNS1035Label, version, `${path}.version`));
+  if (group) append(errors, validateDNSSubdomain(group, 'spec.group'));
+  append(errors, validateWith(checkDNS1035Label, version, 'spec.version'));
   const rank = (key: 'groupPriorityMinimum' | 'versionPriority', value: number, max: number) => {
     if (value > 0 && value <= max) return;
-    errors.push(invalid(`${path}.${key}`, value, `must be positive and less than ${max}`));
+    errors.push(invalid(`spec.${key}`, value, `must be positive and less than ${max}`));
   };
   rank('groupPriorityMinimum', groupPriorityMinimum, maxGroupPriority);
   rank('versionPriority', versionPriority, maxVersionPriority);
   if (!service) {
     if (caBundle) {
       const bytes = `${Math.floor((caBundle.replace(/=+$/, '').length * 3) / 4)} bytes`;
-      errors.push(invalid(`${path}.caBundle`, bytes, 'local APIServices may not have a caBundle'));
+      errors.push(invalid('spec.caBundle', bytes, 'local APIServices may not have a caBundle'));
     }
     if (spec.insecureSkipTLSVerify) {
       const why = 'local APIServices may not have insecureSkipTLSVerify';
-      errors.push(invalid(`${path}.insecureSkipTLSVerify`, true, why));
+      errors.push(invalid('spec.insecureSkipTLSVerify', true, why));
     }
     return errors;
   }
-  if (!service.namespace) errors.push(required(`${path}.service.namespace`));
-  if (!service.name) errors.push(required(`${path}.service.name`));
+  if (!service.namespace) errors.push(required('spec.service.namespace'));
+  if (!service.name) errors.push(required('spec.service.name'));
   const { port = 0 } = service;
   if (port < 1 || port > 65535) {
-    errors.push(invalid(`${path}.service.port`, port, `port is not valid: ${rangeText(1, 65535)}`));
+    errors.push(invalid('spec.service.port', port, `port is not valid: ${rangeText(1, 65535)}`));
   }
   if (spec.insecureSkipTLSVerify && caBundle) {
-    errors.push(invalid(`${path}.insecureSkipTLSVerify`, true, 'may not be true if caBundle is present'));
+    errors.push(invalid('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present'));
   }
   return errors;
 }
 
-function validateStatus(status: APIServiceStatus | undefined, path: string): FieldError[] {
+function validateStatus(status: APIServiceStatus | undefined): FieldError[] {
   return (status?.conditions ?? []).flatMap(({ status: value }, i) =>
-    validateOptionalWord(value, ['True', 'False', 'Unknown'], `${path}.conditions[${i}].status`),
+    validateOptionalWord(value, ['True', 'False', 'Unknown'], `status.conditions[${i}].status`),
   );
 }

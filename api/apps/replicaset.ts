@@ -70,7 +70,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   ],
   validate,
   validateUpdate: (next, old) => validateImmutableSelector(next.spec.selector, old.spec.selector, 'spec.selector'),
-  validateStatusUpdate: (next) => validateReplicaCounts(next.status, 'status'),
+  validateStatusUpdate: (next) => validateReplicaCounts(next.status),
   warnings: warnOfTemplate('spec.template'),
 });
 
@@ -83,7 +83,7 @@ function validate({ spec }: ReplicaSet): FieldError[] {
     ...validateNonNegative(spec.replicas, 'spec.replicas'),
     ...validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'),
     // Upstream says deployment here as well.
-    ...validateSelection(spec, 'deployment', 'spec'),
-    ...validateServingTemplate(spec.template, 'ReplicaSet', 'spec.template'),
+    ...validateSelection(spec, 'deployment'),
+    ...validateServingTemplate(spec.template, 'ReplicaSet'),
   ];
 }

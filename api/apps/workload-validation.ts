@@ -15,13 +15,12 @@ const labelsMismatchText = '`selector` does not match template `labels`';
 export function validateSelection(
   { selector, template }: { selector?: LabelSelector | undefined; template?: PodTemplateSpec },
   kind: string,
-  path: string,
 ): FieldError[] {
-  const at = `${path}.selector`;
-  if (!selector) return [required(at), ...validateTemplateLabels(selector, template, `${path}.template`)];
+  const at = 'spec.selector';
+  if (!selector) return [required(at), ...validateTemplateLabels(selector, template, 'spec.template')];
   const errors = validateLabelSelector(selector, at);
   if (isEmptySelector(selector)) return [invalid(at, showSelector(selector), `empty selector is invalid for ${kind}`)];
-  if (errors.length === 0) return validateFit(selector, template, `${path}.template`);
+  if (errors.length === 0) return validateFit(selector, template, 'spec.template');
   return [...errors, invalid(at, showSelector(selector), kind === 'deployment' ? 'invalid label selector' : '')];
 }
 
@@ -53,17 +52,16 @@ export function showStrategy(strategy: { type?: string; rollingUpdate?: object |
 const capitalize = (name: string) => `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 
 /** A template whose pods run for good. `kind` names the workload that has no deadlines. */
-export function validateServingTemplate(
-  template: PodTemplateSpec | undefined,
-  kind: string,
-  path: string,
-): FieldError[] {
-  const errors = validatePodTemplate(template, path);
+export function validateServingTemplate(template: PodTemplateSpec | undefined, kind: string): FieldError[] {
+  const errors = validatePodTemplate(template, 'spec.template');
   const spec = template?.spec;
-  append(errors, validateOptionalWord(spec?.restartPolicy || undefined, ['Always'], `${path}.spec.restartPolicy`));
+  append(
+    errors,
+    validateOptionalWord(spec?.restartPolicy || undefined, ['Always'], 'spec.template.spec.restartPolicy'),
+  );
   if (spec?.activeDeadlineSeconds !== undefined) {
     const detail = `activeDeadlineSeconds in ${kind} is not Supported`;
-    errors.push(forbidden(`${path}.spec.activeDeadlineSeconds`, detail));
+    errors.push(forbidden('spec.template.spec.activeDeadlineSeconds', detail));
   }
   return errors;
 }
@@ -91,20 +89,20 @@ const counters = [
 ] as const satisfies (keyof ReplicaCounts)[];
 
 /** A part cannot be larger than the whole. */
-export function validateReplicaCounts(status: ReplicaCounts | undefined, path: string): FieldError[] {
+export function validateReplicaCounts(status: ReplicaCounts | undefined): FieldError[] {
   if (!status) return [];
-  const errors = counters.flatMap((field) => validateNonNegative(status[field], `${path}.${field}`));
+  const errors = counters.flatMap((field) => validateNonNegative(status[field], `status.${field}`));
   for (const field of ['updatedReplicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const) {
     if ((status[field] ?? 0) <= (status.replicas ?? 0)) continue;
-    errors.push(invalid(`${path}.${field}`, status[field], 'cannot be greater than status.replicas'));
+    errors.push(invalid(`status.${field}`, status[field], 'cannot be greater than status.replicas'));
   }
   if ((status.availableReplicas ?? 0) > (status.readyReplicas ?? 0)) {
-    errors.push(invalid(`${path}.availableReplicas`, status.availableReplicas, 'cannot be greater than readyReplicas'));
+    errors.push(invalid('status.availableReplicas', status.availableReplicas, 'cannot be greater than readyReplicas'));
   }
   return errors;
 }
 
-export function validateCollisionCount(next: number | undefined, old: number | undefined, path: string): FieldError[] {
+export function validateCollisionCount(next: number | undefined, old: number | undefined): FieldError[] {
   if (old === undefined || (next !== undefined && next >= old)) return [];
-  return [invalid(path, next ?? 0, 'cannot be decremented')];
+  return [invalid('status.collisionCount', next ?? 0, 'cannot be decremented')];
 }

@@ -26,9 +26,7 @@ export const BindingKind = defineKind<Binding>({
 
 function validate({ target }: Binding): FieldError[] {
   const errors: FieldError[] = [];
-  if (target.kind && target.kind !== 'Node') {
-    errors.push(notSupported('target.kind', target.kind, ['Node', '<empty>']));
-  }
+  if (target.kind && target.kind !== 'Node') errors.push(notSupported('target.kind', target.kind, ['Node', '<empty>']));
   if (!target.name) errors.push(required('target.name'));
   return errors;
 }

@@ -79,7 +79,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
     ),
   ],
   validate,
-  validateStatusUpdate: ({ status }) => validateReplicaCounts(status, 'status'),
+  validateStatusUpdate: ({ status }) => validateReplicaCounts(status),
   warnings: warnOfTemplate('spec.template'),
 });
 
@@ -108,6 +108,6 @@ function validate({ spec }: ReplicationController): FieldError[] {
     const detail = '`selector` does not match template `labels`';
     errors.push(invalid('spec.template.metadata.labels', sortKeys(template.metadata?.labels), detail));
   }
-  append(errors, validateServingTemplate(template, 'ReplicationController', 'spec.template'));
+  append(errors, validateServingTemplate(template, 'ReplicationController'));
   return errors;
 }

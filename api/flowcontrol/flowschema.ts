@@ -118,18 +118,18 @@ export const FlowSchemaKind = defineKind<FlowSchema>({
     ),
   ],
   validate: ({ metadata, spec, status }) => [
-    ...validateSpec(spec, metadata.name ?? '', 'spec'),
-    ...validateFlowConditions(status?.conditions, 'status.conditions'),
+    ...validateSpec(spec, metadata.name ?? ''),
+    ...validateFlowConditions(status?.conditions),
   ],
-  validateStatusUpdate: ({ status }) => validateFlowConditions(status?.conditions, 'status.conditions'),
+  validateStatusUpdate: ({ status }) => validateFlowConditions(status?.conditions),
 });
 
 const maxPrecedence = 10_000;
 
-function validateSpec(spec: FlowSchemaSpec, name: string, path: string): FieldError[] {
+function validateSpec(spec: FlowSchemaSpec, name: string): FieldError[] {
   const { matchingPrecedence: precedence = 0, distinguisherMethod, priorityLevelConfiguration: level } = spec;
   const errors: FieldError[] = [];
-  const precedencePath = `${path}.matchingPrecedence`;
+  const precedencePath = 'spec.matchingPrecedence';
   if (precedence <= 0) errors.push(invalid(precedencePath, precedence, 'must be a positive value'));
   if (precedence > maxPrecedence) {
     errors.push(invalid(precedencePath, precedence, `must not be greater than ${maxPrecedence}`));
@@ -140,15 +140,15 @@ function validateSpec(spec: FlowSchemaSpec, name: string, path: string): FieldEr
   }
   const methods = ['ByNamespace', 'ByUser'];
   if (distinguisherMethod && !methods.includes(distinguisherMethod.type)) {
-    errors.push(notSupported(`${path}.distinguisherMethod.type`, { Type: distinguisherMethod.type }, methods));
+    errors.push(notSupported('spec.distinguisherMethod.type', { Type: distinguisherMethod.type }, methods));
   }
-  const levelPath = `${path}.priorityLevelConfiguration.name`;
+  const levelPath = 'spec.priorityLevelConfiguration.name';
   if (level.name) append(errors, validateDNSSubdomain(level.name, levelPath));
   else errors.push(required(levelPath, 'must reference a priority level'));
-  for (const [i, rules] of (spec.rules ?? []).entries()) append(errors, validateRules(rules, `${path}.rules[${i}]`));
+  for (const [i, rules] of (spec.rules ?? []).entries()) append(errors, validateRules(rules, `spec.rules[${i}]`));
   const wanted = mandatoryOf(mandatoryFlowSchemas, name);
   if (wanted && !jsonEqual(spec, wanted)) {
-    errors.push(invalid(path, spec, `spec of '${name}' must equal the fixed value`));
+    errors.push(invalid('spec', spec, `spec of '${name}' must equal the fixed value`));
   }
   return errors;
 }

@@ -114,41 +114,41 @@ export const PriorityLevelConfigurationKind = defineKind<PriorityLevelConfigurat
     ageColumn,
   ],
   validate: ({ metadata, spec, status }) => [
-    ...validateSpec(spec, metadata.name ?? '', 'spec'),
-    ...validateMandatory(spec, metadata.name ?? '', 'spec'),
-    ...validateFlowConditions(status?.conditions, 'status.conditions'),
+    ...validateSpec(spec, metadata.name ?? ''),
+    ...validateMandatory(spec, metadata.name ?? ''),
+    ...validateFlowConditions(status?.conditions),
   ],
-  validateStatusUpdate: ({ status }) => validateFlowConditions(status?.conditions, 'status.conditions'),
+  validateStatusUpdate: ({ status }) => validateFlowConditions(status?.conditions),
 });
 
-function validateSpec(spec: PriorityLevelConfigurationSpec, name: string, path: string): FieldError[] {
+function validateSpec(spec: PriorityLevelConfigurationSpec, name: string): FieldError[] {
   const { type, limited, exempt } = spec;
   const errors: FieldError[] = [];
   if ((name === 'exempt') !== (type === 'Exempt')) {
-    errors.push(invalid(`${path}.type`, type, "type must be 'Exempt' if and only if name is 'exempt'"));
+    errors.push(invalid('spec.type', type, "type must be 'Exempt' if and only if name is 'exempt'"));
   }
   if (type === 'Exempt') {
-    if (limited) errors.push(forbidden(`${path}.limited`, 'must be nil if the type is not Limited'));
-    if (exempt) append(errors, validateShares(exempt, `${path}.exempt`));
-    else errors.push(required(`${path}.exempt`, 'must not be empty when type is Exempt'));
+    if (limited) errors.push(forbidden('spec.limited', 'must be nil if the type is not Limited'));
+    if (exempt) append(errors, validateShares(exempt, 'spec.exempt'));
+    else errors.push(required('spec.exempt', 'must not be empty when type is Exempt'));
   } else if (type === 'Limited') {
-    if (exempt) errors.push(forbidden(`${path}.exempt`, 'must be nil if the type is Limited'));
-    if (limited) append(errors, validateLimited(limited, `${path}.limited`));
-    else errors.push(required(`${path}.limited`, 'must not be empty when type is Limited'));
+    if (exempt) errors.push(forbidden('spec.exempt', 'must be nil if the type is Limited'));
+    if (limited) append(errors, validateLimited(limited, 'spec.limited'));
+    else errors.push(required('spec.limited', 'must not be empty when type is Limited'));
   } else {
-    errors.push(notSupported(`${path}.type`, type, ['Exempt', 'Limited']));
+    errors.push(notSupported('spec.type', type, ['Exempt', 'Limited']));
   }
   return errors;
 }
 
-function validateMandatory(spec: PriorityLevelConfigurationSpec, name: string, path: string): FieldError[] {
+function validateMandatory(spec: PriorityLevelConfigurationSpec, name: string): FieldError[] {
   const wanted: PriorityLevelConfigurationSpec | undefined = mandatoryOf(mandatoryPriorityLevels, name);
   if (!wanted) return [];
   const isExempt = name === 'exempt';
   const fixed = ({ exempt, ...rest }: PriorityLevelConfigurationSpec) => (isExempt ? rest : { ...rest, exempt });
   if (jsonEqual(fixed(spec), fixed(wanted))) return [];
   const but = isExempt ? " except the 'spec.exempt' field" : '';
-  return [invalid(path, spec, `spec of '${name}'${but} must equal the fixed value`)];
+  return [invalid('spec', spec, `spec of '${name}'${but} must equal the fixed value`)];
 }
 
 function validateShares(

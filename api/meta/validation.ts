@@ -200,9 +200,7 @@ export function validateObjectMetaUpdate(next: ObjectMeta, old: ObjectMeta, path
   if ((next.generation ?? 0) < (old.generation ?? 0)) {
     errors.push(invalid(`${path}.generation`, next.generation ?? 0, 'must not be decremented'));
   }
-  for (const field of immutableMetadata) {
-    append(errors, validateImmutable(next[field], old[field], `${path}.${field}`));
-  }
+  for (const field of immutableMetadata) append(errors, validateImmutable(next[field], old[field], `${path}.${field}`));
   return errors;
 }
 

@@ -34,9 +34,7 @@ export function parseUrl(text: string): UrlParts | string {
   const badHost = /[ "<>\\^`{|}]/.exec(host)?.[0];
   if (badHost) return problem(`invalid character ${JSON.stringify(badHost)} in host name`);
   const port = /^(?:\[[^\]]*\]|[^:]*)(:.*)?$/.exec(host)?.[1];
-  if (port !== undefined && !/^:\d*$/.test(port)) {
-    return problem(`invalid port ${JSON.stringify(port)} after host`);
-  }
+  if (port !== undefined && !/^:\d*$/.test(port)) return problem(`invalid port ${JSON.stringify(port)} after host`);
   const badEscape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(path)?.[0];
   if (badEscape) return problem(`invalid URL escape ${JSON.stringify(badEscape)}`);
   return { scheme: scheme.toLowerCase(), user: at < 0 ? undefined : authority.slice(0, at), host, query, fragment };

@@ -44,7 +44,7 @@ export const IngressClassKind = defineKind<IngressClass>({
   ],
   validate: ({ spec }) => [
     ...validateController(spec.controller, 'spec.controller'),
-    ...(spec.parameters ? validateParametersReference(spec.parameters, 'spec.parameters') : []),
+    ...(spec.parameters ? validateParametersReference(spec.parameters) : []),
   ],
   validateUpdate: (next, old) => validateImmutable(next.spec.controller, old.spec.controller, 'spec.controller'),
 });
@@ -63,15 +63,15 @@ function validateController(controller: string | undefined, path: string): Field
   return [...errors, ...validateDomainPrefixedPath(controller, path)];
 }
 
-function validateParametersReference(reference: IngressClassParametersReference, path: string): FieldError[] {
+function validateParametersReference(reference: IngressClassParametersReference): FieldError[] {
   const { namespace, scope } = reference;
-  const errors = validateTypedReference(reference, path);
-  const at = `${path}.namespace`;
-  if (scope === undefined) errors.push(required(`${path}.scope`));
+  const errors = validateTypedReference(reference, 'spec.parameters');
+  const at = 'spec.parameters.namespace';
+  if (scope === undefined) errors.push(required('spec.parameters.scope'));
   else if (scope === 'Namespace') {
     if (namespace === undefined) errors.push(required(at, "`parameters.scope` is set to 'Namespace'"));
     else append(errors, validateDNSLabel(namespace, at));
-  } else if (scope !== 'Cluster') errors.push(notSupported(`${path}.scope`, scope, ['Cluster', 'Namespace']));
+  } else if (scope !== 'Cluster') errors.push(notSupported('spec.parameters.scope', scope, ['Cluster', 'Namespace']));
   else if (namespace !== undefined) errors.push(forbidden(at, "`parameters.scope` is set to 'Cluster'"));
   return errors;
 }

@@ -37,7 +37,7 @@ export const IPAddressKind = defineKind<IPAddress>({
   served: [{ group: 'networking.k8s.io', version: 'v1', schema: ipAddressSchema }],
   nameRule: 'ip',
   columns: [column('ParentRef', 'string', 'The object that has the address.', showParent)],
-  validate: ({ spec }) => validateParent(spec.parentRef, 'spec.parentRef'),
+  validate: ({ spec }) => validateParent(spec.parentRef),
   validateUpdate: (next, old) => validateImmutable(next.spec.parentRef, old.spec.parentRef, 'spec.parentRef'),
 });
 
@@ -49,13 +49,13 @@ function showParent({ spec: { parentRef } }: IPAddress): string {
   return [kind, namespace, name ?? ''].filter((part) => part !== undefined).join('/');
 }
 
-function validateParent(parent: ParentReference | undefined, path: string): FieldError[] {
-  if (!parent) return [required(path)];
-  const errors = parent.group ? validateDNSSubdomain(parent.group, `${path}.group`) : [];
+function validateParent(parent: ParentReference | undefined): FieldError[] {
+  if (!parent) return [required('spec.parentRef')];
+  const errors = parent.group ? validateDNSSubdomain(parent.group, 'spec.parentRef.group') : [];
   for (const field of ['resource', 'name'] as const) {
-    if (!parent[field]) errors.push(required(`${path}.${field}`));
-    else append(errors, validateWith(checkPathSegment, parent[field], `${path}.${field}`));
+    if (!parent[field]) errors.push(required(`spec.parentRef.${field}`));
+    else append(errors, validateWith(checkPathSegment, parent[field], `spec.parentRef.${field}`));
   }
-  if (parent.namespace) append(errors, validateWith(checkPathSegment, parent.namespace, `${path}.namespace`));
+  if (parent.namespace) append(errors, validateWith(checkPathSegment, parent.namespace, 'spec.parentRef.namespace'));
   return errors;
 }

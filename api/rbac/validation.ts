@@ -18,9 +18,7 @@ function validateRule(rule: PolicyRule, namespaced: boolean, path: string): Fiel
   if (!rule.verbs?.length) errors.push(required(`${path}.verbs`, 'verbs must contain at least one value'));
   if (nonResourceURLs.length > 0) {
     const at = `${path}.nonResourceURLs`;
-    if (namespaced) {
-      errors.push(invalid(at, nonResourceURLs, 'namespaced rules cannot apply to non-resource URLs'));
-    }
+    if (namespaced) errors.push(invalid(at, nonResourceURLs, 'namespaced rules cannot apply to non-resource URLs'));
     if (apiGroups.length > 0 || resources.length > 0 || resourceNames.length > 0) {
       const detail = 'rules cannot apply to both regular resources and non-resource URLs';
       errors.push(invalid(at, nonResourceURLs, detail));

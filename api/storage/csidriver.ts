@@ -115,7 +115,7 @@ function validate({ spec }: CSIDriver): FieldError[] {
   append(errors, validateRequired(spec.storageCapacity, 'spec.storageCapacity'));
   const policies = ['File', 'None', 'ReadWriteOnceWithFSType'];
   append(errors, validateOptionalWord(spec.fsGroupPolicy, policies, 'spec.fsGroupPolicy'));
-  append(errors, validateTokenRequests(spec.tokenRequests ?? [], 'spec.tokenRequests'));
+  append(errors, validateTokenRequests(spec.tokenRequests ?? []));
   const modes = ['Persistent', 'Ephemeral'];
   for (const mode of spec.volumeLifecycleModes ?? []) {
     if (!modes.includes(mode)) errors.push(notSupported('spec.volumeLifecycleModes', mode, modes));
@@ -129,16 +129,16 @@ function validate({ spec }: CSIDriver): FieldError[] {
   return errors;
 }
 
-function validateTokenRequests(requests: readonly CSITokenRequest[], path: string): FieldError[] {
+function validateTokenRequests(requests: readonly CSITokenRequest[]): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [i, { audience, expirationSeconds: seconds }] of requests.entries()) {
     if (seen.has(audience)) {
-      errors.push(duplicate(`${path}[${i}].audience`, audience));
+      errors.push(duplicate(`spec.tokenRequests[${i}].audience`, audience));
       continue;
     }
     seen.add(audience);
-    const at = `${path}[${i}].expirationSeconds`;
+    const at = `spec.tokenRequests[${i}].expirationSeconds`;
     if (seconds === undefined) continue;
     if (seconds < 600) errors.push(invalid(at, seconds, 'may not specify a duration less than 10 minutes'));
     if (seconds > 2 ** 32) errors.push(invalid(at, seconds, 'may not specify a duration larger than 2^32 seconds'));

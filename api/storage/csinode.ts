@@ -48,17 +48,17 @@ export const CSINodeKind = defineKind<CSINode>({
     column('Drivers', 'integer', 'Number of drivers on the node.', ({ spec }) => spec.drivers?.length ?? 0),
     ageColumn,
   ],
-  validate: ({ spec }) => validateDrivers(spec.drivers ?? [], 'spec.drivers'),
+  validate: ({ spec }) => validateDrivers(spec.drivers ?? []),
   validateUpdate,
 });
 
 const maxNodeIDLength = 256;
 
-function validateDrivers(drivers: readonly CSINodeDriver[], path: string): FieldError[] {
+function validateDrivers(drivers: readonly CSINodeDriver[]): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [i, driver] of drivers.entries()) {
-    const at = `${path}[${i}]`;
+    const at = `spec.drivers[${i}]`;
     append(errors, validateCSIDriverName(driver.name, `${at}.name`));
     if (!driver.nodeID) errors.push(required(`${at}.nodeID`));
     if (byteLength(driver.nodeID ?? '') > maxNodeIDLength) {

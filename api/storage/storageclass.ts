@@ -96,15 +96,15 @@ function validate(it: StorageClass): FieldError[] {
   append(errors, validateParameters(it.parameters, { mayBeEmpty: true }, 'parameters'));
   append(errors, validateOptionalWord(it.reclaimPolicy || undefined, ['Delete', 'Retain'], 'reclaimPolicy'));
   append(errors, validateWord(it.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], 'volumeBindingMode'));
-  append(errors, validateAllowedTopologies(it.allowedTopologies ?? [], 'allowedTopologies'));
+  append(errors, validateAllowedTopologies(it.allowedTopologies ?? []));
   return errors;
 }
 
-function validateAllowedTopologies(terms: readonly TopologySelectorTerm[], path: string): FieldError[] {
+function validateAllowedTopologies(terms: readonly TopologySelectorTerm[]): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [i, { matchLabelExpressions = [] }] of terms.entries()) {
-    const at = `${path}[${i}].matchLabelExpressions`;
+    const at = `allowedTopologies[${i}].matchLabelExpressions`;
     const byKey = new Map<string, string[]>();
     for (const [j, { key, values: listed }] of matchLabelExpressions.entries()) {
       const given = listed ?? [];

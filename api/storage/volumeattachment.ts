@@ -83,7 +83,7 @@ export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
 function validate(it: VolumeAttachment, old?: VolumeAttachment): FieldError[] {
   const { attacher, nodeName, source } = it.spec;
   const errors: FieldError[] = attacher ? [] : [required('spec.attacher')];
-  append(errors, validateSource(source, 'spec.source'));
+  append(errors, validateSource(source));
   append(errors, validateDNSSubdomain(nodeName, 'spec.nodeName'));
   append(errors, validateStatus(it));
   return old ? errors : [...errors, ...validateNames(it)];
@@ -97,14 +97,14 @@ function validateNames({ spec: { attacher, source } }: VolumeAttachment): FieldE
   return errors;
 }
 
-function validateSource(source: VolumeAttachmentSource, path: string): FieldError[] {
+function validateSource(source: VolumeAttachmentSource): FieldError[] {
   const { inlineVolumeSpec: inline, persistentVolumeName } = source;
   const one = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
-  if (inline && persistentVolumeName !== undefined) return [forbidden(path, one)];
-  if (inline) return validateInline(inline, `${path}.inlineVolumeSpec`);
-  if (persistentVolumeName === undefined) return [required(path, one)];
+  if (inline && persistentVolumeName !== undefined) return [forbidden('spec.source', one)];
+  if (inline) return validateInline(inline, 'spec.source.inlineVolumeSpec');
+  if (persistentVolumeName === undefined) return [required('spec.source', one)];
   const text = 'must specify non empty persistentVolumeName';
-  return persistentVolumeName ? [] : [required(`${path}.persistentVolumeName`, text)];
+  return persistentVolumeName ? [] : [required('spec.source.persistentVolumeName', text)];
 }
 
 /** A volume without an object is one of a CSI driver, and says only where it is. */

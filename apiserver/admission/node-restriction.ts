@@ -39,9 +39,7 @@ const createPod: Check = (node, request, { store, kinds }) => {
   }
   const own = store.peek(kinds.kind('', 'Node'), '', node)?.object.metadata;
   if (!own) throw notFoundError({ group: '', resource: 'nodes' }, node);
-  if (owner.uid !== own.uid) {
-    throw refusal(request, `node ${node} UID mismatch: expected ${owner.uid} got ${own.uid}`);
-  }
+  if (owner.uid !== own.uid) throw refusal(request, `node ${node} UID mismatch: expected ${owner.uid} got ${own.uid}`);
   const sources = (spec.volumes ?? []).flatMap((volume: any) => volume.projected?.sources ?? []);
   const named: [string, boolean][] = [
     ['a service account', !!spec.serviceAccountName],

@@ -66,9 +66,7 @@ function chargeOf(
   }
   const usage = evaluator.usage(object, nowMs);
   const negative = Object.keys(usage).filter((resource) => isNegativeQuantity(usage[resource]));
-  if (negative.length > 0) {
-    throw refuse(`quota usage is negative for resource(s): ${sortedNames(negative).join(',')}`);
-  }
+  if (negative.length > 0) throw refuse(`quota usage is negative for resource(s): ${sortedNames(negative).join(',')}`);
   // What it took before is paid already, where it was in the quota's scope then.
   const before = oldObject && isInScope(evaluator, quota, oldObject) ? evaluator.usage(oldObject, nowMs) : {};
   const added = limited

@@ -87,7 +87,8 @@ export function fromResourceList(list: Fields, { group, version }: Pick<Spec, 'g
     const [name = '', subresource] = String(one.name).split('/');
     if (subresource !== undefined) {
       const parent = out.getOrInsert(name, { resource: name, scope: one.namespaced ? 'Namespaced' : 'Cluster' });
-      (parent.subresources ??= []).push({ subresource, responseKind: kindOf(one), verbs: one.verbs });
+      parent.subresources ??= [];
+      parent.subresources.push({ subresource, responseKind: kindOf(one), verbs: one.verbs });
       continue;
     }
     const { shortNames, categories } = one;

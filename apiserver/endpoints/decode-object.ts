@@ -70,9 +70,7 @@ export function decodeAs(
   const version = want.apiVersion.split('/').pop();
   const cannot = `${want.kind} in version ${JSON.stringify(version)} cannot be handled as a ${want.kind}`;
   const refuse = want.refuse ?? ((why: string, cause?: unknown) => badRequestError(`${cannot}: ${why}`, cause));
-  if (!isObject(value)) {
-    throw refuse(`json: cannot unmarshal ${goKindOf(value)} into Go value of type ${want.kind}`);
-  }
+  if (!isObject(value)) throw refuse(`json: cannot unmarshal ${goKindOf(value)} into Go value of type ${want.kind}`);
   for (const field of ['apiVersion', 'kind']) checkIsText(value, field, want);
   const isPatched = want.refuse !== undefined;
   const kind = value.kind || want.kind;

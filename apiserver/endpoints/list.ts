@@ -120,9 +120,7 @@ async function orExpired<T>(rest: { from: string; prefix: string } | undefined, 
     return await ask();
   } catch (err) {
     if (!(err instanceof CompactedError)) throw err;
-    if (rest === undefined) {
-      throw expiredError(`The resourceVersion for the provided list is too old.`);
-    }
+    if (rest === undefined) throw expiredError(`The resourceVersion for the provided list is too old.`);
     const token = encodeContinue({ revision: -1, from: rest.from }, rest.prefix);
     throw expiredError(
       'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',

@@ -107,9 +107,7 @@ export function startWatch(
     if (watch.sendInitialEvents && watch.bookmarks) order.run(() => sink.bookmark(position, true));
   } else {
     const events = cache.since(watch.after);
-    if (!events) {
-      throw expiredError(`too old resource version: ${watch.after} (${cache.oldestRevision})`);
-    }
+    if (!events) throw expiredError(`too old resource version: ${watch.after} (${cache.oldestRevision})`);
     const own = events.filter(({ stored }) => stored.key.startsWith(prefix));
     if (kind.storedForm) for (const event of own) order.run(deliverEvent, event);
     else order.run(() => tellAll(own, (event) => deliver(event, matches, sink)));

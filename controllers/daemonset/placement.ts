@@ -101,8 +101,7 @@ export function byNode(pods: readonly Pod[]): Map<string, Pod[]> {
   const map = new Map<string, Pod[]>();
   for (const pod of [...pods].sort(compareForKeeping)) {
     const nodeName = nodeNameOf(pod);
-    if (nodeName && !(isFinished(pod) && pod.metadata.deletionTimestamp))
-      map.getOrInsert(nodeName, []).push(pod);
+    if (nodeName && !(isFinished(pod) && pod.metadata.deletionTimestamp)) map.getOrInsert(nodeName, []).push(pod);
   }
   return map;
 }

@@ -8,9 +8,7 @@ export function formatDouble(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (Object.is(value, -0)) return '-0';
   const exponent = value === 0 ? 0 : Number(value.toExponential().split('e')[1]);
-  if (exponent < -4 || exponent >= 21) {
-    return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
-  }
+  if (exponent < -4 || exponent >= 21) return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
   return String(value);
 }
 

@@ -22,10 +22,10 @@ export const policyEnvOf = ({ paramKind }: PolicySpec): PolicyEnvOptions => ({
 });
 
 /** Everything of a policy but what it does; and what its expressions may speak of. */
-export function validatePolicySpec(spec: PolicySpec, path: string): { errors: FieldError[]; env: PolicyEnvOptions } {
-  const errors = validateWord(spec.failurePolicy, failurePolicies, `${path}.failurePolicy`);
-  if (spec.paramKind) append(errors, validateParamKind(spec.paramKind, `${path}.paramKind`));
-  const constraintsPath = `${path}.matchConstraints`;
+export function validatePolicySpec(spec: PolicySpec): { errors: FieldError[]; env: PolicyEnvOptions } {
+  const errors = validateWord(spec.failurePolicy, failurePolicies, 'spec.failurePolicy');
+  if (spec.paramKind) append(errors, validateParamKind(spec.paramKind, 'spec.paramKind'));
+  const constraintsPath = 'spec.matchConstraints';
   if (!spec.matchConstraints) {
     errors.push(required(constraintsPath));
   } else {
@@ -33,12 +33,10 @@ export function validatePolicySpec(spec: PolicySpec, path: string): { errors: Fi
     if (!spec.matchConstraints.resourceRules?.length) errors.push(required(`${constraintsPath}.resourceRules`));
   }
   const env = policyEnvOf(spec);
-  append(errors, validateMatchConditions(spec.matchConditions ?? [], env, `${path}.matchConditions`));
+  append(errors, validateMatchConditions(spec.matchConditions ?? [], env, 'spec.matchConditions'));
   const variables = spec.variables ?? [];
-  for (const [i, variable] of variables.entries()) {
-    append(errors, validateVariable(variable, `${path}.variables[${i}]`));
-  }
-  const { errors: wrong, types } = checkVariables(variables, env, `${path}.variables`);
+  for (const [i, variable] of variables.entries()) append(errors, validateVariable(variable, `spec.variables[${i}]`));
+  const { errors: wrong, types } = checkVariables(variables, env, 'spec.variables');
   return { errors: [...errors, ...wrong], env: variables.length > 0 ? { ...env, variables: types } : env };
 }
 
@@ -50,12 +48,12 @@ export function validateMutatingOperations(match: MatchResources | undefined, pa
     .flatMap((operation) => validateOptionalWord(operation, ['*', 'CONNECT', 'CREATE', 'UPDATE'], field));
 }
 
-export function validateBindingSpec(spec: BindingSpec, path: string): FieldError[] {
+export function validateBindingSpec(spec: BindingSpec): FieldError[] {
   const { policyName } = spec;
-  const at = `${path}.policyName`;
+  const at = 'spec.policyName';
   const errors = policyName ? validateDNSSubdomain(policyName, at) : [required(at)];
-  if (spec.paramRef) append(errors, validateParamRef(spec.paramRef, `${path}.paramRef`));
-  if (spec.matchResources) append(errors, validateMatchResources(spec.matchResources, `${path}.matchResources`));
+  if (spec.paramRef) append(errors, validateParamRef(spec.paramRef, 'spec.paramRef'));
+  if (spec.matchResources) append(errors, validateMatchResources(spec.matchResources, 'spec.matchResources'));
   return errors;
 }
 

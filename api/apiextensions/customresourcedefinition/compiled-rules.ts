@@ -57,9 +57,7 @@ export function compileRule(rule: ValidationRule, self: DeclType): Compiled {
   if (rule.messageExpression) {
     const text = compile(rule.messageExpression, crdEnv(self, old));
     if (!text.ok) return wrong('messageExpression', `messageExpression compilation failed: ${text.issues}`);
-    if (text.type.kind !== 'string') {
-      return wrong('messageExpression', 'messageExpression must evaluate to a string');
-    }
+    if (text.type.kind !== 'string') return wrong('messageExpression', 'messageExpression must evaluate to a string');
     message = text.program;
     messageCost = text.cost.max;
   }

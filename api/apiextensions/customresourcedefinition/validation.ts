@@ -65,7 +65,7 @@ function validateSpec(spec: CustomResourceDefinitionSpec): FieldError[] {
     if (!names[field]) errors.push(required(`spec.names.${field}`));
   }
   append(errors, [...validateNames(names, 'spec.names'), ...validateSharedParts(versions)]);
-  append(errors, validateConversion(spec.conversion, 'spec.conversion'));
+  append(errors, validateConversion(spec.conversion));
   return errors;
 }
 
@@ -157,20 +157,20 @@ function validateNames(names: CustomResourceDefinitionNames, path: string): Fiel
 }
 
 // Upstream's own code has the webhook one level higher than the API, and errors name it so.
-function validateConversion(conversion: CustomResourceConversion | undefined, path: string): FieldError[] {
+function validateConversion(conversion: CustomResourceConversion | undefined): FieldError[] {
   if (!conversion) return [];
-  const errors = validateWord(conversion.strategy, ['None', 'Webhook'], `${path}.strategy`);
+  const errors = validateWord(conversion.strategy, ['None', 'Webhook'], 'spec.conversion.strategy');
   const { clientConfig, conversionReviewVersions = [] } = conversion.webhook ?? {};
-  const configPath = `${path}.webhookClientConfig`;
+  const configPath = 'spec.conversion.webhookClientConfig';
   if (conversion.strategy !== 'Webhook') {
     const why = 'should not be set when strategy is not set to Webhook';
     if (clientConfig) errors.push(forbidden(configPath, why));
-    if (conversionReviewVersions?.length) errors.push(forbidden(`${path}.conversionReviewVersions`, why));
+    if (conversionReviewVersions?.length) errors.push(forbidden('spec.conversion.conversionReviewVersions', why));
     return errors;
   }
   if (!clientConfig) errors.push(required(configPath, 'required when strategy is set to Webhook'));
   else append(errors, validateClientConfig(clientConfig, configPath));
-  append(errors, validateReviewVersions(conversionReviewVersions, `${path}.conversionReviewVersions`));
+  append(errors, validateReviewVersions(conversionReviewVersions, 'spec.conversion.conversionReviewVersions'));
   return errors;
 }
 

@@ -96,9 +96,7 @@ function validateSelectableFields(version: CustomResourceDefinitionVersion, path
   const { selectableFields = [] } = version;
   const schema = version.schema?.openAPIV3Schema;
   if (selectableFields.length === 0) return [];
-  if (!schema) {
-    return [invalid(path, '', 'may only be set when `version.schema.openAPIV3Schema` is not included')];
-  }
+  if (!schema) return [invalid(path, '', 'may only be set when `version.schema.openAPIV3Schema` is not included')];
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [i, { jsonPath }] of selectableFields.entries()) {

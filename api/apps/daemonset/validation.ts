@@ -24,19 +24,19 @@ export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   if (spec.selector && isEmptySelector(spec.selector)) {
     errors.push(invalid('spec.selector', showSelector(spec.selector), 'empty selector is invalid for daemonset'));
   }
-  append(errors, validateServingTemplate(spec.template, 'DaemonSet', 'spec.template'));
+  append(errors, validateServingTemplate(spec.template, 'DaemonSet'));
   append(errors, validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
-  append(errors, validateUpdateStrategy(spec, 'spec.updateStrategy'));
+  append(errors, validateUpdateStrategy(spec));
   append(errors, validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
   return errors;
 }
 
-function validateUpdateStrategy({ updateStrategy }: DaemonSetSpec, path: string): FieldError[] {
+function validateUpdateStrategy({ updateStrategy }: DaemonSetSpec): FieldError[] {
   if (updateStrategy?.type === 'OnDelete') return [];
   if (updateStrategy?.type !== 'RollingUpdate') {
-    return [notSupported(path, showStrategy(updateStrategy), ['RollingUpdate', 'OnDelete'])];
+    return [notSupported('spec.updateStrategy', showStrategy(updateStrategy), ['RollingUpdate', 'OnDelete'])];
   }
-  const at = `${path}.rollingUpdate`;
+  const at = 'spec.updateStrategy.rollingUpdate';
   if (!updateStrategy.rollingUpdate) return [required(at)];
   const { maxUnavailable = 0, maxSurge = 0 } = updateStrategy.rollingUpdate;
   const errors = validateIntOrPercent(maxUnavailable, `${at}.maxUnavailable`);
@@ -70,6 +70,6 @@ const counters = [
 export function validateDaemonSetStatus(next: DaemonSet, old: DaemonSet): FieldError[] {
   return [
     ...counters.flatMap((field) => validateNonNegative(next.status?.[field], `status.${field}`)),
-    ...validateCollisionCount(next.status?.collisionCount, old.status?.collisionCount, 'status.collisionCount'),
+    ...validateCollisionCount(next.status?.collisionCount, old.status?.collisionCount),
   ];
 }

@@ -18,9 +18,9 @@ import {
 
 export function validateDeployment({ spec }: Deployment): FieldError[] {
   const errors = validateNonNegative(spec.replicas, 'spec.replicas');
-  append(errors, validateSelection(spec, 'deployment', 'spec'));
-  append(errors, validateServingTemplate(spec.template, 'ReplicaSet', 'spec.template'));
-  append(errors, validateStrategy(spec, 'spec.strategy'));
+  append(errors, validateSelection(spec, 'deployment'));
+  append(errors, validateServingTemplate(spec.template, 'ReplicaSet'));
+  append(errors, validateStrategy(spec));
   append(errors, validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
   append(errors, validateNonNegative(spec.revisionHistoryLimit, 'spec.revisionHistoryLimit'));
   const deadline = spec.progressDeadlineSeconds;
@@ -33,18 +33,18 @@ export function validateDeployment({ spec }: Deployment): FieldError[] {
   return errors;
 }
 
-function validateStrategy({ strategy }: DeploymentSpec, path: string): FieldError[] {
+function validateStrategy({ strategy }: DeploymentSpec): FieldError[] {
   if (strategy?.type === 'Recreate') {
     const detail = "may not be specified when strategy `type` is 'Recreate'";
-    return strategy.rollingUpdate ? [forbidden(`${path}.rollingUpdate`, detail)] : [];
+    return strategy.rollingUpdate ? [forbidden('spec.strategy.rollingUpdate', detail)] : [];
   }
   if (strategy?.type !== 'RollingUpdate') {
-    return [notSupported(path, showStrategy(strategy), ['Recreate', 'RollingUpdate'])];
+    return [notSupported('spec.strategy', showStrategy(strategy), ['Recreate', 'RollingUpdate'])];
   }
   if (!strategy.rollingUpdate) {
-    return [required(`${path}.rollingUpdate`, 'this should be defaulted and never be nil')];
+    return [required('spec.strategy.rollingUpdate', 'this should be defaulted and never be nil')];
   }
-  return validateRollingUpdate(strategy.rollingUpdate, `${path}.rollingUpdate`);
+  return validateRollingUpdate(strategy.rollingUpdate, 'spec.strategy.rollingUpdate');
 }
 
 function validateRollingUpdate({ maxSurge = 0, maxUnavailable = 0 }: RollingUpdateDeployment, path: string) {
@@ -63,7 +63,7 @@ export function validateDeploymentUpdate(next: Deployment, old: Deployment): Fie
 
 export function validateDeploymentStatus(next: Deployment, old: Deployment): FieldError[] {
   return [
-    ...validateReplicaCounts(next.status, 'status'),
-    ...validateCollisionCount(next.status?.collisionCount, old.status?.collisionCount, 'status.collisionCount'),
+    ...validateReplicaCounts(next.status),
+    ...validateCollisionCount(next.status?.collisionCount, old.status?.collisionCount),
   ];
 }

@@ -20,7 +20,7 @@ export function validateStatefulSet({ spec }: StatefulSet, old?: StatefulSet): F
   else if (!['OrderedReady', 'Parallel'].includes(policy)) {
     errors.push(invalid('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'"));
   }
-  append(errors, validateUpdateStrategy(spec, 'spec.updateStrategy'));
+  append(errors, validateUpdateStrategy(spec));
   for (const field of ['whenDeleted', 'whenScaled'] as const) {
     const value = spec.persistentVolumeClaimRetentionPolicy?.[field];
     if (value === undefined || value === 'Retain' || value === 'Delete') continue;
@@ -29,8 +29,8 @@ export function validateStatefulSet({ spec }: StatefulSet, old?: StatefulSet): F
   append(errors, validateNonNegative(spec.replicas, 'spec.replicas'));
   append(errors, validateNonNegative(spec.minReadySeconds, 'spec.minReadySeconds'));
   append(errors, validateNonNegative(spec.ordinals?.start, 'spec.ordinals.start'));
-  append(errors, validateSelection(spec, 'statefulset', 'spec'));
-  append(errors, validateServingTemplate(withClaims(spec), 'StatefulSet', 'spec.template'));
+  append(errors, validateSelection(spec, 'statefulset'));
+  append(errors, validateServingTemplate(withClaims(spec), 'StatefulSet'));
   if (!old) append(errors, validateNew(spec));
   return errors;
 }
@@ -44,21 +44,21 @@ function withClaims({ template, volumeClaimTemplates }: StatefulSetSpec): PodTem
   return { ...template, spec: { ...template.spec, volumes: [...others, ...claims] } };
 }
 
-function validateUpdateStrategy({ updateStrategy }: StatefulSetSpec, path: string): FieldError[] {
+function validateUpdateStrategy({ updateStrategy }: StatefulSetSpec): FieldError[] {
   const { type, rollingUpdate } = updateStrategy ?? {};
-  if (!type) return [required(path)];
+  if (!type) return [required('spec.updateStrategy')];
   if (type === 'OnDelete') {
     const detail = "only allowed for updateStrategy 'RollingUpdate'";
-    return rollingUpdate ? [invalid(`${path}.rollingUpdate`, showPace(rollingUpdate), detail)] : [];
+    return rollingUpdate ? [invalid('spec.updateStrategy.rollingUpdate', showPace(rollingUpdate), detail)] : [];
   }
   if (type !== 'RollingUpdate') {
     const shown = showStrategy({ type, rollingUpdate: rollingUpdate && showPace(rollingUpdate) });
-    return [invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")];
+    return [invalid('spec.updateStrategy', shown, "must be 'RollingUpdate' or 'OnDelete'")];
   }
-  const errors = validateNonNegative(rollingUpdate?.partition, `${path}.rollingUpdate.partition`);
+  const errors = validateNonNegative(rollingUpdate?.partition, 'spec.updateStrategy.rollingUpdate.partition');
   const most = rollingUpdate?.maxUnavailable;
   if (most === undefined) return errors;
-  const at = `${path}.rollingUpdate.maxUnavailable`;
+  const at = 'spec.updateStrategy.rollingUpdate.maxUnavailable';
   append(errors, validateIntOrPercent(most, at));
   if (amountOf(most) === 0) errors.push(invalid(at, most, 'cannot be 0'));
   append(errors, validateNotAbove100Percent(most, at));
@@ -112,6 +112,6 @@ export function validateStatefulSetStatus({ status }: StatefulSet, old: Stateful
   if (available > (status?.readyReplicas ?? 0)) {
     errors.push(invalid('status.availableReplicas', available, 'cannot be greater than status.readyReplicas'));
   }
-  append(errors, validateCollisionCount(status?.collisionCount, old.status?.collisionCount, 'status.collisionCount'));
+  append(errors, validateCollisionCount(status?.collisionCount, old.status?.collisionCount));
   return errors;
 }

@@ -13,12 +13,11 @@ const maxNameLength = 52;
 export function validateCronJob({ metadata, spec }: CronJob, old?: CronJob): FieldError[] {
   const errors: FieldError[] = [];
   if (!spec.schedule) errors.push(required('spec.schedule'));
-  else
-    append(errors, [...validateSchedule(spec.schedule, 'spec.schedule'), ...validateZoneInSchedule(spec, old?.spec)]);
+  else append(errors, [...validateSchedule(spec.schedule), ...validateZoneInSchedule(spec, old?.spec)]);
   append(errors, validateNonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds'));
   if (!old || spec.timeZone !== old.spec.timeZone) append(errors, validateTimeZone(spec.timeZone, 'spec.timeZone'));
   append(errors, validateWord(spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace'], 'spec.concurrencyPolicy'));
-  append(errors, validateJobTemplate(spec.jobTemplate.spec ?? ({} as never), 'spec.jobTemplate.spec'));
+  append(errors, validateJobTemplate(spec.jobTemplate.spec ?? ({} as never)));
   append(errors, validateNonNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit'));
   append(errors, validateNonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit'));
   const name = metadata.name ?? '';
@@ -28,13 +27,13 @@ export function validateCronJob({ metadata, spec }: CronJob, old?: CronJob): Fie
   return errors;
 }
 
-function validateSchedule(schedule: string, path: string): FieldError[] {
+function validateSchedule(schedule: string): FieldError[] {
   try {
     parseSchedule(schedule);
     return [];
   } catch (err) {
     if (!(err instanceof ScheduleError)) throw err;
-    return [invalid(path, schedule, err.message)];
+    return [invalid('spec.schedule', schedule, err.message)];
   }
 }
 

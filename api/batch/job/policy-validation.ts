@@ -94,9 +94,7 @@ function validateExitCodes(
 }
 
 export function validateSuccessPolicy(spec: JobSpec, path: string): FieldError[] {
-  if (spec.completionMode !== 'Indexed') {
-    return [invalid(path, spec.successPolicy, 'requires indexed completion mode')];
-  }
+  if (spec.completionMode !== 'Indexed') return [invalid(path, spec.successPolicy, 'requires indexed completion mode')];
   const rules = spec.successPolicy?.rules ?? [];
   const errors = limitCount(rules, maxRules, `${path}.rules`);
   if (rules.length === 0) {

@@ -40,7 +40,7 @@ export function validateJobStatusUpdate(job: Job, oldJob: Job): FieldError[] {
   const [next, old] = [readStatus(job), readStatus(oldJob)];
   const changes = (...fields: (keyof typeof next)[]) => fields.some((field) => !jsonEqual(next[field], old[field]));
   const errors = counters.flatMap((field) => validateNonNegative(next[field], `status.${field}`));
-  append(errors, validateUncounted(next.uncountedTerminatedPods, 'status.uncountedTerminatedPods'));
+  append(errors, validateUncounted(next.uncountedTerminatedPods));
   const at = (field: string) => `status.${field}`;
   const conditions = (detail: string) => errors.push(invalidAsWhole(at('conditions'), `cannot set ${detail}`));
   const wrong = (field: keyof JobStatus, detail: string) => errors.push(invalid(at(field), next[field], detail));
@@ -90,12 +90,12 @@ export function validateJobStatusUpdate(job: Job, oldJob: Job): FieldError[] {
 }
 
 /** Each pod waits once, whether it failed or succeeded. */
-function validateUncounted(pods: JobStatus['uncountedTerminatedPods'], path: string): FieldError[] {
+function validateUncounted(pods: JobStatus['uncountedTerminatedPods']): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const list of ['succeeded', 'failed'] as const) {
     for (const [i, uid] of (pods?.[list] ?? []).entries()) {
-      const at = `${path}.${list}[${i}]`;
+      const at = `status.uncountedTerminatedPods.${list}[${i}]`;
       if (uid === '') errors.push(invalid(at, uid, 'must not be empty'));
       else if (seen.has(uid)) errors.push(duplicate(at, uid));
       seen.add(uid);

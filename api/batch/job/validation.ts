@@ -26,7 +26,7 @@ const maxManagedByLength = 63;
 export function validateJob(job: Job, old?: Job): FieldError[] {
   const oldLabels = old?.spec.template?.metadata?.labels;
   const isPrefixed = !old || (oldLabels?.[jobLabels.uid] !== undefined && oldLabels[jobLabels.name] !== undefined);
-  const errors = [...validateGeneratedSelector(job, isPrefixed), ...validateSpec(job.spec, 'spec')];
+  const errors = [...validateGeneratedSelector(job, isPrefixed), ...validateSpec(job.spec)];
   const { completionMode, completions = 0 } = job.spec;
   const { name = '' } = job.metadata;
   const hostname = `${name}-${completions - 1}`;
@@ -37,12 +37,15 @@ export function validateJob(job: Job, old?: Job): FieldError[] {
 }
 
 /** The job that a template makes: its selector is generated then. */
-export function validateJobTemplate(spec: JobSpec, path: string): FieldError[] {
-  const errors = validateParts(spec, path);
+export function validateJobTemplate(spec: JobSpec): FieldError[] {
+  const errors = validateParts(spec, 'spec.jobTemplate.spec');
   if (spec.selector) {
-    errors.push(invalid(`${path}.selector`, showSelector(spec.selector), '`selector` will be auto-generated'));
+    errors.push(
+      invalid('spec.jobTemplate.spec.selector', showSelector(spec.selector), '`selector` will be auto-generated'),
+    );
   }
-  if (spec.manualSelector) errors.push(notSupported(`${path}.manualSelector`, spec.manualSelector, ['nil', 'false']));
+  if (spec.manualSelector)
+    errors.push(notSupported('spec.jobTemplate.spec.manualSelector', spec.manualSelector, ['nil', 'false']));
   return errors;
 }
 
@@ -78,11 +81,11 @@ const counters = [
   'maxFailedIndexes',
 ] as const satisfies (keyof JobSpec)[];
 
-function validateSpec(spec: JobSpec, path: string): FieldError[] {
-  const errors = validateParts(spec, path);
-  if (!spec.selector) errors.push(required(`${path}.selector`));
-  else append(errors, validateLabelSelector(spec.selector, `${path}.selector`));
-  const template = `${path}.template`;
+function validateSpec(spec: JobSpec): FieldError[] {
+  const errors = validateParts(spec, 'spec');
+  if (!spec.selector) errors.push(required('spec.selector'));
+  else append(errors, validateLabelSelector(spec.selector, 'spec.selector'));
+  const template = 'spec.template';
   const labels = spec.template?.metadata?.labels;
   if (spec.selector && !matchesLabelSelector(spec.selector, labels)) {
     errors.push(

@@ -43,7 +43,7 @@ export function validateRequest({ spec, status }: CertificateSigningRequest): Fi
     const why = 'may not specify a duration less than 600 seconds (10 minutes)';
     errors.push(invalid('spec.expirationSeconds', expirationSeconds, why));
   }
-  append(errors, validateConditions(status?.conditions ?? [], 'status.conditions'));
+  append(errors, validateConditions(status?.conditions ?? []));
   const problem = status?.certificate ? findCertificateProblem(pemOfField(status.certificate)) : undefined;
   if (problem) errors.push(invalid('status.certificate', '<certificate data>', problem));
   return errors;
@@ -83,16 +83,16 @@ type Conditions = NonNullable<NonNullable<CertificateSigningRequest['status']>['
 const known = ['Approved', 'Denied', 'Failed'];
 const exclusive = 'Approved and Denied conditions are mutually exclusive';
 
-function validateConditions(conditions: Conditions, path: string): FieldError[] {
+function validateConditions(conditions: Conditions): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [i, { type, status }] of conditions.entries()) {
-    if (!type) errors.push(required(`${path}[${i}].type`));
+    if (!type) errors.push(required(`status.conditions[${i}].type`));
     const statuses = known.includes(type) ? ['True'] : ['False', 'True', 'Unknown'];
-    append(errors, validateWord(status, statuses, `${path}[${i}].status`));
+    append(errors, validateWord(status, statuses, `status.conditions[${i}].status`));
     const other = { Approved: 'Denied', Denied: 'Approved' }[type];
-    if (other && seen.has(other)) errors.push(invalid(`${path}[${i}].type`, type, exclusive));
-    if (seen.has(type)) errors.push(duplicate(`${path}[${i}].type`, type));
+    if (other && seen.has(other)) errors.push(invalid(`status.conditions[${i}].type`, type, exclusive));
+    if (seen.has(type)) errors.push(duplicate(`status.conditions[${i}].type`, type));
     seen.add(type);
   }
   return errors;

@@ -24,9 +24,7 @@ export function validateEndpoints(endpoints: Endpoints): FieldError[] {
       }
     }
     const ports = subset.ports ?? [];
-    for (const [j, port] of ports.entries()) {
-      append(errors, validatePort(port, ports.length > 1, `${at}.ports[${j}]`));
-    }
+    for (const [j, port] of ports.entries()) append(errors, validatePort(port, ports.length > 1, `${at}.ports[${j}]`));
     return errors;
   });
 }

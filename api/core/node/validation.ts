@@ -13,8 +13,8 @@ import { taint as taintSchema } from './taint.ts';
 /** Upstream's path of taints is that of metadata. */
 export function validateNode({ spec, status }: Node): FieldError[] {
   return [
-    ...validateTaints(spec.taints ?? [], 'metadata.taints'),
-    ...validatePodCIDRs(spec.podCIDRs ?? [], 'spec.podCIDRs'),
+    ...validateTaints(spec.taints ?? []),
+    ...validatePodCIDRs(spec.podCIDRs ?? []),
     ...(['capacity', 'allocatable'] as const).flatMap((list) =>
       Object.entries(status?.[list] ?? {}).flatMap(([name, amount]) =>
         validateAmount(name, amount, `status.${list}.${name}`),
@@ -23,11 +23,11 @@ export function validateNode({ spec, status }: Node): FieldError[] {
   ];
 }
 
-function validateTaints(taints: readonly Taint[], path: string): FieldError[] {
+function validateTaints(taints: readonly Taint[]): FieldError[] {
   const seen = new Set<string>();
   return taints.flatMap((taint, i) => {
     const { key, value = '', effect } = taint;
-    const at = `${path}[${i}]`;
+    const at = `metadata.taints[${i}]`;
     const errors = validateQualifiedName(key, `${at}.key`);
     const complaints = checkLabelValue(value);
     if (complaints.length > 0) errors.push(invalid(`${at}.value`, value, complaints.join(';')));
@@ -41,16 +41,16 @@ function validateTaints(taints: readonly Taint[], path: string): FieldError[] {
   });
 }
 
-function validatePodCIDRs(ranges: readonly string[], path: string): FieldError[] {
-  const errors = ranges.flatMap((range, i) => validateCIDR(range, `${path}[${i}]`));
+function validatePodCIDRs(ranges: readonly string[]): FieldError[] {
+  const errors = ranges.flatMap((range, i) => validateCIDR(range, `spec.podCIDRs[${i}]`));
   if (ranges.length < 2 || errors.length > 0) return errors;
   const families = new Set(ranges.map((range) => ipFamilyOf(range.split('/')[0]!)));
   if (ranges.length > 2 || families.size < 2) {
-    errors.push(invalid(path, ranges, 'may specify no more than one CIDR for each IP family'));
+    errors.push(invalid('spec.podCIDRs', ranges, 'may specify no more than one CIDR for each IP family'));
   }
   const seen = new Set<string>();
   for (const [i, range] of ranges.entries()) {
-    if (seen.has(range)) errors.push(duplicate(`${path}[${i}]`, range));
+    if (seen.has(range)) errors.push(duplicate(`spec.podCIDRs[${i}]`, range));
     seen.add(range);
   }
   return errors;

@@ -62,7 +62,7 @@ export function validateVolume({ metadata, spec }: PersistentVolume): FieldError
   const modes = spec.accessModes ?? [];
   const errors: FieldError[] = modes.length === 0 ? [required('spec.accessModes')] : [];
   append(errors, validateAccessModes(modes, 'spec.accessModes'));
-  append(errors, validateCapacity(spec.capacity ?? {}, 'spec.capacity'));
+  append(errors, validateCapacity(spec.capacity ?? {}));
   const policy = spec.persistentVolumeReclaimPolicy;
   append(errors, validateOptionalWord(policy, reclaimPolicies, 'spec.persistentVolumeReclaimPolicy'));
   if (spec.nodeAffinity) {
@@ -80,7 +80,7 @@ export function validateVolume({ metadata, spec }: PersistentVolume): FieldError
   }
   append(errors, validateClassName(spec.storageClassName, 'spec.storageClassName'));
   append(errors, validateVolumeMode(spec.volumeMode, 'spec.volumeMode'));
-  append(errors, validateAttributesClass(spec, 'spec'));
+  append(errors, validateAttributesClass(spec));
   return errors;
 }
 
@@ -94,12 +94,12 @@ function isRoot(path = ''): boolean {
   return path.startsWith('/') && depth === 0;
 }
 
-function validateCapacity(capacity: Readonly<Record<string, string>>, path: string): FieldError[] {
+function validateCapacity(capacity: Readonly<Record<string, string>>): FieldError[] {
   const names = Object.keys(capacity);
-  const errors: FieldError[] = names.length === 0 ? [required(path)] : [];
-  if (!('storage' in capacity) || names.length > 1) errors.push(notSupported(path, capacity, ['storage']));
+  const errors: FieldError[] = names.length === 0 ? [required('spec.capacity')] : [];
+  if (!('storage' in capacity) || names.length > 1) errors.push(notSupported('spec.capacity', capacity, ['storage']));
   for (const [name, amount] of Object.entries(capacity)) {
-    const at = `${path}[${name}]`;
+    const at = `spec.capacity[${name}]`;
     if (isNegativeQuantity(amount))
       errors.push(invalid(at, quantityValue(amount), 'must be a valid resource quantity'));
     append(errors, validatePositiveQuantity(amount, at));
@@ -148,12 +148,12 @@ function validateSecretReference({ name, namespace }: SecretReference, path: str
   ];
 }
 
-function validateAttributesClass(spec: PersistentVolumeSpec, path: string): FieldError[] {
+function validateAttributesClass(spec: PersistentVolumeSpec): FieldError[] {
   const name = spec.volumeAttributesClassName;
   if (name === undefined) return [];
-  const at = `${path}.volumeAttributesClassName`;
+  const at = 'spec.volumeAttributesClassName';
   const errors = name ? validateDNSSubdomain(name, at) : [required(at, 'an empty string is disallowed')];
-  if (!spec.csi) errors.push(required(`${path}.csi`, 'has to be specified when using volumeAttributesClassName'));
+  if (!spec.csi) errors.push(required('spec.csi', 'has to be specified when using volumeAttributesClassName'));
   return errors;
 }
 

@@ -92,12 +92,17 @@ export function validateAnnotationsMatch(metadata: Annotated, spec: PodSpec, pat
 }
 
 /** A mirror pod stands for a file on its node and stays one, and a profile is for life. */
-export function validateAnnotationsUpdate(next: Annotated, old: Annotated, path: string): FieldError[] {
+export function validateAnnotationsUpdate(next: Annotated, old: Annotated): FieldError[] {
   const [is, was] = [next?.annotations ?? {}, old?.annotations ?? {}];
   return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((key) => {
     const isMirror = key === mirrorAnnotation;
     if (is[key] === was[key] || (!isMirror && !key.startsWith(appArmor))) return [];
     const what = isMirror ? 'mirror pod annotation' : 'AppArmor annotations';
-    return [forbidden(`${path}[${key}]`, `may not ${was[key] === undefined ? 'add' : 'remove or update'} ${what}`)];
+    return [
+      forbidden(
+        `metadata.annotations[${key}]`,
+        `may not ${was[key] === undefined ? 'add' : 'remove or update'} ${what}`,
+      ),
+    ];
   });
 }

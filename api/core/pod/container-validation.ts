@@ -120,9 +120,7 @@ function validateRestart(container: Container, supported: readonly string[], pat
     else {
       const { operator = '', values = [] } = exitCodes;
       append(errors, validateOptionalWord(operator, ['In', 'NotIn'], `${at}.exitCodes.operator`));
-      if (values.length > maxExitCodes) {
-        errors.push(tooMany(`${at}.exitCodes.values`, values.length, maxExitCodes));
-      }
+      if (values.length > maxExitCodes) errors.push(tooMany(`${at}.exitCodes.values`, values.length, maxExitCodes));
     }
     append(errors, validateOptionalWord(action, ['Restart', 'RestartAllContainers'], `${at}.action`));
   }

@@ -28,7 +28,7 @@ export function validatePodStatusUpdate(next: Pod, old: Pod): FieldError[] {
     return validateTransitions(is[list], was[list], policy, policyOf, `status.${list}`);
   };
   return [
-    ...validateAnnotationsUpdate(next.metadata, old.metadata, 'metadata.annotations'),
+    ...validateAnnotationsUpdate(next.metadata, old.metadata),
     ...validatePodAnnotations(next.metadata, next.spec, 'metadata.annotations'),
     // Upstream's path has lost its way here.
     ...(is.conditions ?? []).flatMap(({ type }, i) => validateQualifiedName(type, `metadata.conditions[${i}].Type`)),

@@ -24,21 +24,21 @@ export function validatePod({ metadata, spec }: Pod, old?: Pod): FieldError[] {
   return [
     ...validatePodAnnotations(metadata, spec, 'metadata.annotations'),
     ...validatePodSpec(spec, 'spec', metadata),
-    ...validateForPods(spec, 'spec'),
+    ...validateForPods(spec),
     ...(old ? [] : validateNew({ metadata, spec } as Pod)),
   ];
 }
 
 /** What templates are let through with. */
-function validateForPods(spec: PodSpec, path: string): FieldError[] {
+function validateForPods(spec: PodSpec): FieldError[] {
   const tokens = (spec.volumes ?? []).flatMap(({ projected }, i) =>
     (projected?.sources ?? []).flatMap(({ serviceAccountToken }, j) => {
       if (!serviceAccountToken || spec.serviceAccountName) return [];
-      const at = `${path}.volumes[${i}].projected.sources[${j}].serviceAccountToken`;
+      const at = `spec.volumes[${i}].projected.sources[${j}].serviceAccountToken`;
       return [forbidden(at, 'must not be specified when serviceAccountName is not set')];
     }),
   );
-  const images = containersWithPaths(spec, path).flatMap(({ container: { image }, at }) =>
+  const images = containersWithPaths(spec, 'spec').flatMap(({ container: { image }, at }) =>
     validatePadding(image, `${at}.image`),
   );
   return [...tokens, ...images];
@@ -65,7 +65,7 @@ const updatableFields = [
 ].join(',');
 
 export function validatePodUpdate(next: Pod, old: Pod): FieldError[] {
-  const errors = validateAnnotationsUpdate(next.metadata, old.metadata, 'metadata.annotations');
+  const errors = validateAnnotationsUpdate(next.metadata, old.metadata);
   const lists = ['containers', 'initContainers'] as const;
   for (const list of lists) {
     const containers = next.spec[list] ?? [];

@@ -14,7 +14,7 @@ import {
 export function validateQuota({ spec, status }: ResourceQuota): FieldError[] {
   return [
     ...validateList(spec.hard, 'spec.hard'),
-    ...validateScopes(spec, 'spec.scopes'),
+    ...validateScopes(spec),
     ...validateSelector(spec, 'spec.scopeSelector.matchExpressions'),
     ...validateQuotaStatus(status),
   ];
@@ -60,15 +60,15 @@ const foreignText = 'unsupported scope applied to resource';
 /** Each of these complaints shows the whole list: of many, some are enough. */
 const maxListErrors = 10;
 
-function validateScopes(spec: ResourceQuotaSpec, path: string): FieldError[] {
+function validateScopes(spec: ResourceQuotaSpec): FieldError[] {
   const scopes = spec.scopes ?? [];
   const errors: FieldError[] = [];
   const kinds = [...new Set(scopes)];
   const details = kinds.flatMap((scope) =>
     isScope(scope) ? foreignTo(scope, spec).map(() => foreignText) : ['unsupported scope'],
   );
-  for (const detail of details.slice(0, maxListErrors)) errors.push(invalid(path, scopes, detail));
-  return [...errors, ...validatePairs(scopes, scopes, path)];
+  for (const detail of details.slice(0, maxListErrors)) errors.push(invalid('spec.scopes', scopes, detail));
+  return [...errors, ...validatePairs(scopes, scopes, 'spec.scopes')];
 }
 
 function validatePairs(scopes: readonly string[], shown: unknown, path: string): FieldError[] {

@@ -41,20 +41,20 @@ export function validateService(service: Service): FieldError[] {
   if (needsPorts && !spec.ports?.length) errors.push(required('spec.ports'));
   return [
     ...errors,
-    ...validateByType(spec, 'spec'),
-    ...validatePorts(spec, 'spec.ports'),
+    ...validateByType(spec),
+    ...validatePorts(spec),
     ...validateLabels(spec.selector, 'spec.selector'),
-    ...validateAffinity(spec, 'spec'),
-    ...(spec.type === 'ExternalName' ? [] : validateAddresses(spec, 'spec')),
+    ...validateAffinity(spec),
+    ...(spec.type === 'ExternalName' ? [] : validateAddresses(spec)),
     ...(spec.externalIPs ?? []).flatMap((ip, i) => validateExternalAddress(ip, `spec.externalIPs[${i}]`)),
     ...validateOptionalWord(spec.type, types, 'spec.type'),
-    ...validateSourceRanges(service, 'spec.LoadBalancerSourceRanges'),
-    ...validateLoadBalancerFields(spec, 'spec'),
-    ...validateTraffic(service, 'spec'),
+    ...validateSourceRanges(service),
+    ...validateLoadBalancerFields(spec),
+    ...validateTraffic(service),
   ];
 }
 
-function validateByType(spec: ServiceSpec, path: string): FieldError[] {
+function validateByType(spec: ServiceSpec): FieldError[] {
   if (spec.type === 'ExternalName') {
     const given = {
       clusterIPs: spec.clusterIPs?.length,
@@ -63,19 +63,19 @@ function validateByType(spec: ServiceSpec, path: string): FieldError[] {
     };
     const errors = Object.entries(given)
       .filter(([, value]) => value)
-      .map(([field]) => forbidden(`${path}.${field}`, 'may not be set for ExternalName services'));
+      .map(([field]) => forbidden(`spec.${field}`, 'may not be set for ExternalName services'));
     const name = (spec.externalName ?? '').replace(/\.$/, '');
-    const at = `${path}.externalName`;
+    const at = 'spec.externalName';
     return [...errors, ...(name ? validateDNSSubdomain(name, at) : [required(at)])];
   }
   if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(spec)) {
     const detail = `may not be set to 'None' for ${spec.type} services`;
-    return [invalid(`${path}.clusterIPs[0]`, 'None', detail)];
+    return [invalid('spec.clusterIPs[0]', 'None', detail)];
   }
   return [];
 }
 
-function validatePorts(spec: ServiceSpec, path: string): FieldError[] {
+function validatePorts(spec: ServiceSpec): FieldError[] {
   const ports = spec.ports ?? [];
   const errors: FieldError[] = [];
   const names = new Set<string>();
@@ -83,7 +83,7 @@ function validatePorts(spec: ServiceSpec, path: string): FieldError[] {
   const numbers = new Set<string>();
   const duplicates: FieldError[] = [];
   for (const [i, port] of ports.entries()) {
-    const at = `${path}[${i}]`;
+    const at = `spec.ports[${i}]`;
     if (!port.name) {
       if (ports.length > 1) errors.push(required(`${at}.name`));
     } else {
@@ -112,9 +112,9 @@ function validatePorts(spec: ServiceSpec, path: string): FieldError[] {
   return [...errors, ...duplicates];
 }
 
-function validateAffinity(spec: ServiceSpec, path: string): FieldError[] {
-  const errors = validateWord(spec.sessionAffinity, ['ClientIP', 'None'], `${path}.sessionAffinity`);
-  const at = `${path}.sessionAffinityConfig`;
+function validateAffinity(spec: ServiceSpec): FieldError[] {
+  const errors = validateWord(spec.sessionAffinity, ['ClientIP', 'None'], 'spec.sessionAffinity');
+  const at = 'spec.sessionAffinityConfig';
   if (spec.sessionAffinity === 'None' && spec.sessionAffinityConfig) {
     errors.push(forbidden(at, 'must not be set when session affinity is None'));
   }
@@ -126,9 +126,9 @@ function validateAffinity(spec: ServiceSpec, path: string): FieldError[] {
   return errors;
 }
 
-function validateAddresses(spec: ServiceSpec, path: string): FieldError[] {
+function validateAddresses(spec: ServiceSpec): FieldError[] {
   const { clusterIP, clusterIPs: addresses = [], ipFamilies = [], ipFamilyPolicy } = spec;
-  const at = `${path}.clusterIPs`;
+  const at = 'spec.clusterIPs';
   const errors: FieldError[] = [];
   const complain = (detail: string) => errors.push(invalid(at, addresses, detail));
   if (clusterIP) {
@@ -137,12 +137,12 @@ function validateAddresses(spec: ServiceSpec, path: string): FieldError[] {
   } else if (addresses.length > 0) complain('must be empty when `clusterIP` is not specified');
   const seen = new Set<string>();
   for (const [i, family] of ipFamilies.entries()) {
-    append(errors, validateOptionalWord(family, ['IPv4', 'IPv6'], `${path}.ipFamilies[${i}]`));
-    if (seen.has(family)) errors.push(duplicate(`${path}.ipFamilies[${i}]`, family));
+    append(errors, validateOptionalWord(family, ['IPv4', 'IPv6'], `spec.ipFamilies[${i}]`));
+    if (seen.has(family)) errors.push(duplicate(`spec.ipFamilies[${i}]`, family));
     seen.add(family);
   }
   const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
-  append(errors, validateOptionalWord(ipFamilyPolicy, policies, `${path}.ipFamilyPolicy`));
+  append(errors, validateOptionalWord(ipFamilyPolicy, policies, 'spec.ipFamilyPolicy'));
   const isNone = addresses[0] === 'None';
   if (isNone && addresses.length > 1) complain("'None' must be the first and only value");
   const wrong = addresses.flatMap((ip, i) => (isNone && i === 0 ? [] : validateIP(ip, `${at}[${i}]`)));
@@ -191,33 +191,36 @@ export function validateExternalAddress(address: string, path: string): FieldErr
 }
 
 /** The field, or the annotation that it had before. */
-function validateSourceRanges({ spec, metadata }: Service, path: string): FieldError[] {
+function validateSourceRanges({ spec, metadata }: Service): FieldError[] {
   const ranges = spec.loadBalancerSourceRanges ?? [];
   const annotation = metadata.annotations?.[sourceRanges];
   const fromField = ranges.length > 0;
   if (!fromField && annotation === undefined) return [];
-  const at = fromField ? path : `metadata.annotations[${sourceRanges}]`;
+  const at = fromField ? 'spec.LoadBalancerSourceRanges' : `metadata.annotations[${sourceRanges}]`;
   const errors = spec.type === 'LoadBalancer' ? [] : [forbidden(at, onlyBalanced)];
   const given = fromField ? ranges : annotation?.trim() ? annotation.split(',') : [];
-  return [...errors, ...given.flatMap((range, i) => validateCIDR(range.trim(), fromField ? `${path}[${i}]` : at))];
+  return [
+    ...errors,
+    ...given.flatMap((range, i) => validateCIDR(range.trim(), fromField ? `spec.LoadBalancerSourceRanges[${i}]` : at)),
+  ];
 }
 
-function validateLoadBalancerFields(spec: ServiceSpec, path: string): FieldError[] {
+function validateLoadBalancerFields(spec: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   const isLoadBalancer = spec.type === 'LoadBalancer';
   if (spec.allocateLoadBalancerNodePorts !== undefined && !isLoadBalancer) {
-    errors.push(forbidden(`${path}.allocateLoadBalancerNodePorts`, onlyBalanced));
+    errors.push(forbidden('spec.allocateLoadBalancerNodePorts', onlyBalanced));
   }
   if (spec.loadBalancerClass === undefined) return errors;
-  if (!isLoadBalancer) errors.push(forbidden(`${path}.loadBalancerClass`, onlyBalanced));
-  else append(errors, validateQualifiedName(spec.loadBalancerClass, `${path}.loadBalancerClass`));
+  if (!isLoadBalancer) errors.push(forbidden('spec.loadBalancerClass', onlyBalanced));
+  else append(errors, validateQualifiedName(spec.loadBalancerClass, 'spec.loadBalancerClass'));
   return errors;
 }
 
-function validateTraffic(service: Service, path: string): FieldError[] {
+function validateTraffic(service: Service): FieldError[] {
   const { spec } = service;
   const errors: FieldError[] = [];
-  const external = `${path}.externalTrafficPolicy`;
+  const external = 'spec.externalTrafficPolicy';
   if (isExternallyAccessible(service))
     append(errors, validateWord(spec.externalTrafficPolicy, trafficPolicies, external));
   else if (spec.externalTrafficPolicy) {
@@ -226,16 +229,16 @@ function validateTraffic(service: Service, path: string): FieldError[] {
   }
   if (spec.healthCheckNodePort && !needsHealthPort(spec)) {
     const detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
-    errors.push(invalid(`${path}.healthCheckNodePort`, spec.healthCheckNodePort, detail));
+    errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, detail));
   }
-  const internal = `${path}.internalTrafficPolicy`;
+  const internal = 'spec.internalTrafficPolicy';
   if (spec.internalTrafficPolicy === undefined && ['NodePort', 'LoadBalancer', 'ClusterIP'].includes(spec.type ?? '')) {
     errors.push(required(internal));
   } else {
     append(errors, validateOptionalWord(spec.internalTrafficPolicy, trafficPolicies, internal));
   }
   const distributions = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
-  append(errors, validateOptionalWord(spec.trafficDistribution, distributions, `${path}.trafficDistribution`));
+  append(errors, validateOptionalWord(spec.trafficDistribution, distributions, 'spec.trafficDistribution'));
   return errors;
 }
 

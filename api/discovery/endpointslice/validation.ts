@@ -30,7 +30,7 @@ export function validateEndpointSlice(slice: EndpointSlice): FieldError[] {
       append(errors, validateEndpoint(endpoint, slice.addressType, `endpoints[${i}]`));
     }
   }
-  append(errors, validatePorts(slice, 'ports'));
+  append(errors, validatePorts(slice));
   return errors;
 }
 
@@ -91,12 +91,12 @@ function validateDomain(address: string, path: string): FieldError[] {
   return long === undefined ? [] : [invalid(path, long, checkDNS1123Label(long).join(','))];
 }
 
-function validatePorts(slice: EndpointSlice, path: string): FieldError[] {
+function validatePorts(slice: EndpointSlice): FieldError[] {
   const ports = slice.ports ?? [];
-  if (ports.length > maxPorts) return [tooMany(path, ports.length, maxPorts)];
+  if (ports.length > maxPorts) return [tooMany('ports', ports.length, maxPorts)];
   const names = new Set<string>();
   return ports.flatMap((port, i) => {
-    const at = `${path}[${i}]`;
+    const at = `ports[${i}]`;
     const name = port.name ?? '';
     const errors = name ? validateDNSLabel(name, `${at}.name`) : [];
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));

@@ -65,9 +65,7 @@ function validateRange(range: CapacityRequestPolicyRange, standard: string, whol
     check(standard, max, 'default', standard, `default is more than max: ${max}`);
   }
   if (step === undefined) return errors;
-  if (compareQuantities(step, '0') <= 0) {
-    return [...errors, invalid(`${path}.step`, step, 'must be greater than zero')];
-  }
+  if (compareQuantities(step, '0') <= 0) return [...errors, invalid(`${path}.step`, step, 'must be greater than zero')];
   const added = addQuantities(min, step);
   check(added, whole, 'step', step, `one step ${added} is larger than capacity value: ${whole}`);
   for (const value of [standard, ...(max === undefined ? [] : [max])]) {

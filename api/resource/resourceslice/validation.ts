@@ -14,10 +14,10 @@ const maxCounterSets = 8;
 
 export const validateResourceSlice = ({ spec }: ResourceSlice, old?: ResourceSlice): FieldError[] => [
   ...validateDriverName(spec.driver, 'spec.driver'),
-  ...validatePool(spec.pool, 'spec.pool'),
-  ...validateNodes(spec, 'spec'),
-  ...validateContents(spec, 'spec'),
-  ...validateDevices(spec, old?.spec, 'spec.devices'),
+  ...validatePool(spec.pool),
+  ...validateNodes(spec),
+  ...validateContents(spec),
+  ...validateDevices(spec, old?.spec),
 ];
 
 export const validateResourceSliceUpdate = ({ spec }: ResourceSlice, { spec: old }: ResourceSlice): FieldError[] => [
@@ -26,51 +26,49 @@ export const validateResourceSliceUpdate = ({ spec }: ResourceSlice, { spec: old
   ...validateImmutable(spec.nodeName, old.nodeName, 'spec.nodeName'),
 ];
 
-function validatePool({ name, generation, resourceSliceCount }: ResourcePool, path: string): FieldError[] {
-  const errors = validatePoolName(name, `${path}.name`);
+function validatePool({ name, generation, resourceSliceCount }: ResourcePool): FieldError[] {
+  const errors = validatePoolName(name, 'spec.pool.name');
   if (resourceSliceCount <= 0) {
-    errors.push(invalid(`${path}.resourceSliceCount`, resourceSliceCount, 'must be greater than zero'));
+    errors.push(invalid('spec.pool.resourceSliceCount', resourceSliceCount, 'must be greater than zero'));
   }
-  if (generation < 0) {
-    errors.push(invalid(`${path}.generation`, generation, 'must be greater than or equal to zero'));
-  }
+  if (generation < 0) errors.push(invalid('spec.pool.generation', generation, 'must be greater than or equal to zero'));
   return errors;
 }
 
 const nodeFields = ['nodeName', 'nodeSelector', 'allNodes', 'perDeviceNodeSelection'] as const;
 
 /** One of the four ways to say which nodes can use the devices. */
-function validateNodes(spec: ResourceSliceSpec, path: string): FieldError[] {
+function validateNodes(spec: ResourceSliceSpec): FieldError[] {
   const errors: FieldError[] = [];
   const { nodeName, nodeSelector } = spec;
   if (nodeName === '') {
-    errors.push(invalid(`${path}.nodeName`, nodeName, 'must be either unset or set to a non-empty string'));
-  } else if (nodeName !== undefined) append(errors, validateDNSSubdomain(nodeName, `${path}.nodeName`));
+    errors.push(invalid('spec.nodeName', nodeName, 'must be either unset or set to a non-empty string'));
+  } else if (nodeName !== undefined) append(errors, validateDNSSubdomain(nodeName, 'spec.nodeName'));
   if (nodeSelector) {
-    append(errors, validateNodeSelector(nodeSelector, `${path}.nodeSelector`));
+    append(errors, validateNodeSelector(nodeSelector, 'spec.nodeSelector'));
     const terms = nodeSelector.nodeSelectorTerms;
     if (terms?.length !== 1) {
-      const at = `${path}.nodeSelector.nodeSelectorTerms`;
+      const at = 'spec.nodeSelector.nodeSelectorTerms';
       errors.push(invalid(at, terms, 'must have exactly one node selector term'));
     }
   }
   for (const field of ['allNodes', 'perDeviceNodeSelection'] as const) {
     if (spec[field] !== false) continue;
-    errors.push(invalid(`${path}.${field}`, false, 'must be either unset or set to true'));
+    errors.push(invalid(`spec.${field}`, false, 'must be either unset or set to true'));
   }
   const set = nodeFields.filter((field) => spec[field]).map((field) => `\`${field}\``);
   const one = `exactly one of ${nodeFields.map((field) => `\`${field}\``).join(', ')} is required`;
-  if (set.length === 0) errors.push(required(path, one));
-  if (set.length > 1) errors.push(invalid(path, `{${set.join(', ')}}`, `${one}, but multiple fields are set`));
+  if (set.length === 0) errors.push(required('spec', one));
+  if (set.length > 1) errors.push(invalid('spec', `{${set.join(', ')}}`, `${one}, but multiple fields are set`));
   return errors;
 }
 
-function validateContents({ devices, sharedCounters }: ResourceSliceSpec, path: string): FieldError[] {
+function validateContents({ devices, sharedCounters }: ResourceSliceSpec): FieldError[] {
   const errors: FieldError[] = [];
   if (sharedCounters && devices) {
-    errors.push(invalid(path, '', 'only one of `sharedCounters` or `devices` is allowed'));
+    errors.push(invalid('spec', '', 'only one of `sharedCounters` or `devices` is allowed'));
   }
-  const at = `${path}.sharedCounters`;
+  const at = 'spec.sharedCounters';
   return [...errors, ...validateSet(sharedCounters, maxCounterSets, at, validateCounterSet, ({ name }) => name)];
 }
 
@@ -79,11 +77,11 @@ function validateCounterSet({ name, counters }: CounterSet, path: string): Field
   return [...errors, ...validateCounters(counters, `${path}.counters`)];
 }
 
-function validateDevices(spec: ResourceSliceSpec, old: ResourceSliceSpec | undefined, path: string): FieldError[] {
+function validateDevices(spec: ResourceSliceSpec, old: ResourceSliceSpec | undefined): FieldError[] {
   const devices = spec.devices ?? [];
   const isCostly = devices.some(({ taints, consumesCounters }) => taints?.length || consumesCounters?.length);
   const before = new Map((old?.devices ?? []).map((device) => [device.name, device]));
   const validate = (device: Device, at: string) =>
     validateDevice(device, before.get(device.name), spec.perDeviceNodeSelection ?? false, at);
-  return validateSet(devices, isCostly ? maxCostlyDevices : maxDevices, path, validate, ({ name }) => name);
+  return validateSet(devices, isCostly ? maxCostlyDevices : maxDevices, 'spec.devices', validate, ({ name }) => name);
 }

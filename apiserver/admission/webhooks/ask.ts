@@ -41,9 +41,7 @@ export async function questionFor(
   const version = chooseReviewVersion(webhook.admissionReviewVersions);
   const review = buildReview(request, view, { uid, requested: versions[0]!, version });
   const matches = await matchesConditions(webhook.matchConditions ?? [], review, request, deps);
-  if (typeof matches === 'string' && webhook.failurePolicy !== 'Ignore') {
-    throw refusal(request, matches);
-  }
+  if (typeof matches === 'string' && webhook.failurePolicy !== 'Ignore') throw refusal(request, matches);
   return matches === true ? { view, uid, version, review } : undefined;
 }
 
