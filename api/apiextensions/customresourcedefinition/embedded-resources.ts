@@ -6,11 +6,10 @@ import { messageOf } from '../../../machinery/errors.ts';
 import { append, type FieldError, invalid, required } from '../../../machinery/field-error.ts';
 import { isObject } from '../../../machinery/json.ts';
 import { type ObjectMeta, objectMeta } from '../../../machinery/metadata.ts';
-import { checkDNS1035Label } from '../../../machinery/name-rules.ts';
+import { validateKindName } from '../../meta/checks.ts';
 import { validateObjectMeta } from '../../meta/validation.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
-import { itemsOf, valuesOf } from './schema-walk.ts';
-import { childPath } from './value-validation.ts';
+import { childPath, eachPart } from './schema-walk.ts';
 
 export function validateEmbeddedResources(schema: JSONSchemaProps, value: unknown, path: string): FieldError[] {
   const errors: FieldError[] = [];
@@ -19,22 +18,11 @@ export function validateEmbeddedResources(schema: JSONSchemaProps, value: unknow
 }
 
 function check(schema: JSONSchemaProps, value: unknown, path: string, errors: FieldError[]): void {
-  const items = itemsOf(schema);
-  if (Array.isArray(value)) {
-    if (items) for (const [i, item] of value.entries()) check(items, item, `${path}[${i}]`, errors);
-    return;
-  }
-  if (!isObject(value)) return;
-  if (schema['x-kubernetes-embedded-resource']) {
+  if (schema['x-kubernetes-embedded-resource'] && isObject(value)) {
     const malformed = malformedParts(value, path);
     append(errors, malformed.length > 0 ? malformed : validateEmbedded(value, path));
   }
-  const { properties = {} } = schema;
-  const values = valuesOf(schema);
-  for (const [key, below] of Object.entries(value)) {
-    if (Object.hasOwn(properties, key)) check(properties[key]!, below, childPath(path, key), errors);
-    else if (values) check(values, below, `${path}[${key}]`, errors);
-  }
+  eachPart(schema, value, path, (below, part, at) => check(below, part, at, errors));
 }
 
 /** What cannot be read as an object: nothing else is said of it then. */
@@ -52,23 +40,17 @@ function malformedParts({ apiVersion, kind, metadata }: Record<string, unknown>,
 
 function validateEmbedded({ apiVersion, kind, metadata }: Record<string, unknown>, path: string): FieldError[] {
   return [
-    ...validateWord(apiVersion, childPath(path, 'apiVersion'), (text) =>
-      text.split('/').length > 2 ? [`unexpected GroupVersion string: ${text}`] : [],
+    ...validateText(apiVersion, childPath(path, 'apiVersion'), (text, at) =>
+      text.split('/').length > 2 ? [invalid(at, text, `unexpected GroupVersion string: ${text}`)] : [],
     ),
-    ...validateWord(kind, childPath(path, 'kind'), (text) => {
-      const complaints = checkDNS1035Label(text.toLowerCase());
-      return complaints.length === 0
-        ? []
-        : [`may have mixed case, but should otherwise match: ${complaints.join(',')}`];
-    }),
+    ...validateText(kind, childPath(path, 'kind'), validateKindName),
     ...(isObject(metadata) ? validateMetadata(metadata, childPath(path, 'metadata')) : []),
   ];
 }
 
-function validateWord(text: unknown, path: string, complaintsOf: (text: string) => string[]): FieldError[] {
+function validateText(text: unknown, path: string, validate: (text: string, path: string) => FieldError[]) {
   if (typeof text !== 'string') return [required(path, '')];
-  if (text === '') return [invalid(path, text, 'must not be empty')];
-  return complaintsOf(text).map((complaint) => invalid(path, text, complaint));
+  return text === '' ? [invalid(path, text, 'must not be empty')] : validate(text, path);
 }
 
 /** It need not have a name, and may be in a namespace or not. */

@@ -4,8 +4,8 @@
 import { duplicate, type FieldError, invalid } from '../../../machinery/field-error.ts';
 import { canonicalJson, isObject } from '../../../machinery/json.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
-import { itemsOf, valuesOf } from './schema-walk.ts';
-import { childPath, keysOf } from './value-validation.ts';
+import { eachPart } from './schema-walk.ts';
+import { keysOf } from './value-validation.ts';
 
 export function validateListTypes(schema: JSONSchemaProps, value: unknown, path: string): FieldError[] {
   const errors: FieldError[] = [];
@@ -25,16 +25,8 @@ function check(schema: JSONSchemaProps, value: unknown, path: string, errors: Fi
       const itemKeys = value.map((item) => keysOf(item ?? {}, keys));
       checkUnique(itemKeys, path, errors);
     } else if (listType === 'set') checkUnique(value, path, errors);
-    const items = itemsOf(schema);
-    if (items) for (const [i, item] of value.entries()) check(items, item, `${path}[${i}]`, errors);
-  } else if (isObject(value)) {
-    const values = valuesOf(schema);
-    const { properties = {} } = schema;
-    for (const key in value) {
-      if (Object.hasOwn(properties, key)) check(properties[key]!, value[key], childPath(path, key), errors);
-      else if (values) check(values, value[key], `${path}[${key}]`, errors);
-    }
   }
+  eachPart(schema, value, path, (below, part, at) => check(below, part, at, errors));
 }
 
 function checkUnique(keys: readonly unknown[], path: string, errors: FieldError[]): void {

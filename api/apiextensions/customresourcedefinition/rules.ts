@@ -11,8 +11,8 @@ import { isObject, jsonEqual } from '../../../machinery/json.ts';
 import { type CompiledRule, compileRule, declOf } from './compiled-rules.ts';
 import { findField } from './field-path.ts';
 import type { JSONSchemaProps, ValidationRule } from './json-schema.ts';
-import { itemsOf, valuesOf } from './schema-walk.ts';
-import { childPath, correlate } from './value-validation.ts';
+import { childPath, itemsOf, valuesOf } from './schema-walk.ts';
+import { correlate } from './value-validation.ts';
 
 /** A schema with its rules, as far down as there are any. */
 interface RuleNode {

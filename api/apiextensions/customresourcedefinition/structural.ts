@@ -5,7 +5,7 @@ import { messageOf } from '../../../machinery/errors.ts';
 import { append, type FieldError, forbidden, invalid, required, showError } from '../../../machinery/field-error.ts';
 import { userRegExp } from '../../../machinery/regexp.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
-import { itemsOf, valuesOf } from './schema-walk.ts';
+import { itemsOf, partsOf } from './schema-walk.ts';
 
 type Level = 'root' | 'item' | 'field';
 
@@ -23,17 +23,13 @@ const untyped: Record<Level, string> = {
 
 function validateInvariants(schema: JSONSchemaProps, level: Level, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  const items = itemsOf(schema);
-  if (schema.type === 'array' && !items) errors.push(required(`${path}.items`, 'must be specified'));
-  if (items) append(errors, validateInvariants(items, 'item', `${path}.items`));
-  for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    append(errors, validateInvariants(field, 'field', `${path}.properties[${name}]`));
+  if (schema.type === 'array' && !itemsOf(schema)) errors.push(required(`${path}.items`, 'must be specified'));
+  for (const [part, at] of partsOf(schema)) {
+    append(errors, validateInvariants(part, at === '.items' ? 'item' : 'field', `${path}${at}`));
   }
   if (schema.additionalProperties !== undefined && level === 'root') {
     errors.push(forbidden(`${path}.additionalProperties`, 'must not be used at the root'));
   }
-  const values = valuesOf(schema);
-  if (values) append(errors, validateInvariants(values, 'field', `${path}.additionalProperties`));
   append(errors, validateIntOrString(schema, path));
   append(errors, validateValueRules(schema, intOrStringPattern(schema), path));
   append(errors, validateType(schema, level, path));
@@ -179,13 +175,7 @@ function validateNested(schema: JSONSchemaProps, skip: Skip, path: string): Fiel
 /** What allOf and its like say of a value must be said of a value that the schema itself has. */
 function validateCompleteness(schema: JSONSchemaProps, path: string): FieldError[] {
   const errors = completeRules(schema, schema, path, path);
-  const items = itemsOf(schema);
-  if (items) append(errors, validateCompleteness(items, `${path}.items`));
-  for (const [name, field] of Object.entries(schema.properties ?? {})) {
-    append(errors, validateCompleteness(field, `${path}.properties[${name}]`));
-  }
-  const values = valuesOf(schema);
-  if (values) append(errors, validateCompleteness(values, `${path}.additionalProperties`));
+  for (const [part, at] of partsOf(schema)) append(errors, validateCompleteness(part, `${path}${at}`));
   return errors;
 }
 

@@ -16,7 +16,7 @@ import { canonicalJson, isObject, jsonEqual, writeJson } from '../../../machiner
 import { userRegExp } from '../../../machinery/regexp.ts';
 import { hasFormat, isKnownFormat } from './formats.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
-import { itemsOf, valuesOf } from './schema-walk.ts';
+import { childPath, itemsOf, valuesOf } from './schema-walk.ts';
 
 /** No more errors than anybody reads. */
 const maxErrors = 100;
@@ -30,8 +30,6 @@ export function validateValue(schema: JSONSchemaProps, value: unknown, at = '', 
   check(schema, value, { at, path: () => '', errors, old });
   return errors;
 }
-
-export const childPath = (path: string, key: string) => (path === '' ? key : `${path}.${key}`);
 
 interface Place {
   at: string;
