@@ -43,12 +43,12 @@ const apiServiceStatus = s.object(`${group}.APIServiceStatus`, 'Whether it answe
 });
 export interface APIServiceStatus extends TypeOf<typeof apiServiceStatus> {}
 
-const apiServiceSchema = s.object(`${group}.APIService`, 'Which server answers for a group and version.', {
+const schema = s.object(`${group}.APIService`, 'Which server answers for a group and version.', {
   ...objectFields,
   spec: s.field(apiServiceSpec, 'Who answers for what.', { always: true }),
   status: s.field(apiServiceStatus, 'Whether it answers.', { always: true }),
 });
-export interface APIService extends ObjectOf<typeof apiServiceSchema> {}
+export interface APIService extends ObjectOf<typeof schema> {}
 
 export const APIServiceKind = defineKind<APIService>({
   kind: 'APIService',
@@ -56,7 +56,7 @@ export const APIServiceKind = defineKind<APIService>({
   scope: 'Cluster',
   demandsVersion: true,
   categories: ['api-extensions'],
-  served: [{ group: 'apiregistration.k8s.io', version: 'v1', schema: apiServiceSchema }],
+  served: [{ group: 'apiregistration.k8s.io', version: 'v1', schema }],
   subresources: { status: true },
   statusKeeps: clientMetadata,
   nameRule: 'path',

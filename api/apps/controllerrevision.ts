@@ -9,18 +9,18 @@ import { ageColumn, orNone } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable, validateNonNegative } from '../meta/validation.ts';
 
-const controllerRevisionSchema = s.api('apps.v1.ControllerRevision', "A snapshot of a controller's template.", {
+const schema = s.api('apps.v1.ControllerRevision', "A snapshot of a controller's template.", {
   ...objectFields,
   data: s.any('io.k8s.apimachinery.pkg.runtime.RawExtension', 'The snapshot.'),
   revision: s.int64('Number of the revision.', mandatory),
 });
-export interface ControllerRevision extends ObjectOf<typeof controllerRevisionSchema> {}
+export interface ControllerRevision extends ObjectOf<typeof schema> {}
 
 export const ControllerRevisionKind = defineKind<ControllerRevision>({
   kind: 'ControllerRevision',
   plural: 'controllerrevisions',
   scope: 'Namespaced',
-  served: [{ group: 'apps', version: 'v1', schema: controllerRevisionSchema }],
+  served: [{ group: 'apps', version: 'v1', schema }],
   columns: [
     column('Controller', 'string', 'The workload it is a snapshot of.', (revision) => orNone(showController(revision))),
     column('Revision', 'string', 'Number of the revision.', (revision) => revision.revision),

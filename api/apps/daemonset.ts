@@ -46,12 +46,12 @@ const daemonSetStatus = s.api('apps.v1.DaemonSetStatus', 'Observed state of a da
   updatedNumberScheduled: s.int32('Nodes that run the current template.'),
 });
 
-const daemonSetSchema = s.api('apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
+const schema = s.api('apps.v1.DaemonSet', 'Runs one pod on every node that fits.', {
   ...objectFields,
   spec: s.field(daemonSetSpec, 'What should run.', { always: true }),
   status: s.field(daemonSetStatus, 'How far it is.', { always: true }),
 });
-export interface DaemonSet extends ObjectOf<typeof daemonSetSchema> {}
+export interface DaemonSet extends ObjectOf<typeof schema> {}
 
 export const DaemonSetKind = defineKind<DaemonSet>({
   kind: 'DaemonSet',
@@ -59,7 +59,7 @@ export const DaemonSetKind = defineKind<DaemonSet>({
   scope: 'Namespaced',
   shortNames: ['ds'],
   categories: ['all'],
-  served: [{ group: 'apps', version: 'v1', schema: daemonSetSchema, setDefaults }],
+  served: [{ group: 'apps', version: 'v1', schema, setDefaults }],
   subresources: { status: true },
   hasGeneration: true,
   prepareForCreate: (set) => {

@@ -66,12 +66,12 @@ const deploymentStatus = s.api('apps.v1.DeploymentStatus', 'Observed state of a 
 });
 export interface DeploymentStatus extends TypeOf<typeof deploymentStatus> {}
 
-const deploymentSchema = s.api('apps.v1.Deployment', 'Keeps replicas of a pod running and rolls out changes.', {
+const schema = s.api('apps.v1.Deployment', 'Keeps replicas of a pod running and rolls out changes.', {
   ...objectFields,
   spec: s.field(deploymentSpec, 'What should run.', { always: true }),
   status: s.field(deploymentStatus, 'How far it is.', { always: true }),
 });
-export interface Deployment extends ObjectOf<typeof deploymentSchema> {}
+export interface Deployment extends ObjectOf<typeof schema> {}
 
 export const DeploymentKind = defineKind<Deployment>({
   kind: 'Deployment',
@@ -79,7 +79,7 @@ export const DeploymentKind = defineKind<Deployment>({
   scope: 'Namespaced',
   shortNames: ['deploy'],
   categories: ['all'],
-  served: [{ group: 'apps', version: 'v1', schema: deploymentSchema, setDefaults }],
+  served: [{ group: 'apps', version: 'v1', schema, setDefaults }],
   subresources: {
     scale: {
       specReplicasPath: 'spec.replicas',

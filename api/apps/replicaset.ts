@@ -34,12 +34,12 @@ const replicaSetStatus = s.api('apps.v1.ReplicaSetStatus', 'Observed state of a 
   terminatingReplicas: s.int32('Pods that are terminating.', { pointer: true }),
 });
 
-const replicaSetSchema = s.api('apps.v1.ReplicaSet', 'Keeps a number of equal pods running.', {
+const schema = s.api('apps.v1.ReplicaSet', 'Keeps a number of equal pods running.', {
   ...objectFields,
   spec: s.field(replicaSetSpec, 'What should run.', { always: true }),
   status: s.field(replicaSetStatus, 'How far it is.', { always: true }),
 });
-export interface ReplicaSet extends ObjectOf<typeof replicaSetSchema> {}
+export interface ReplicaSet extends ObjectOf<typeof schema> {}
 
 export const ReplicaSetKind = defineKind<ReplicaSet>({
   kind: 'ReplicaSet',
@@ -47,7 +47,7 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   scope: 'Namespaced',
   shortNames: ['rs'],
   categories: ['all'],
-  served: [{ group: 'apps', version: 'v1', schema: replicaSetSchema, setDefaults }],
+  served: [{ group: 'apps', version: 'v1', schema, setDefaults }],
   subresources: {
     scale: {
       specReplicasPath: 'spec.replicas',

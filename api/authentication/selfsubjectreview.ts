@@ -11,17 +11,17 @@ const selfSubjectReviewStatus = s.api('authentication.v1.SelfSubjectReviewStatus
   userInfo: s.field(userInfo, 'The caller.', { always: true }),
 });
 
-const selfSubjectReviewSchema = s.api('authentication.v1.SelfSubjectReview', 'Asks who the caller is.', {
+const schema = s.api('authentication.v1.SelfSubjectReview', 'Asks who the caller is.', {
   ...objectFields,
   status: s.field(selfSubjectReviewStatus, 'The answer.', { always: true }),
 });
-export interface SelfSubjectReview extends ObjectOf<typeof selfSubjectReviewSchema> {}
+export interface SelfSubjectReview extends ObjectOf<typeof schema> {}
 
 export const SelfSubjectReviewKind = defineKind<SelfSubjectReview>({
   kind: 'SelfSubjectReview',
   plural: 'selfsubjectreviews',
   scope: 'Cluster',
   verbs: ['create'],
-  served: [{ group: 'authentication.k8s.io', version: 'v1', schema: selfSubjectReviewSchema }],
+  served: [{ group: 'authentication.k8s.io', version: 'v1', schema }],
   stored: false,
 });

@@ -25,12 +25,12 @@ const tokenRequestStatus = s.api('authentication.v1.TokenRequestStatus', 'A toke
   token: s.string('The bearer token.', { always: true }),
 });
 
-const tokenRequestSchema = s.api('authentication.v1.TokenRequest', 'Asks for a token of a service account.', {
+const schema = s.api('authentication.v1.TokenRequest', 'Asks for a token of a service account.', {
   ...objectFields,
   spec: s.field(tokenRequestSpec, 'The wish.', { always: true }),
   status: s.field(tokenRequestStatus, 'The token.', { always: true }),
 });
-export interface TokenRequest extends ObjectOf<typeof tokenRequestSchema> {}
+export interface TokenRequest extends ObjectOf<typeof schema> {}
 
 export const TokenRequestKind = defineKind<TokenRequest>({
   kind: 'TokenRequest',
@@ -38,7 +38,7 @@ export const TokenRequestKind = defineKind<TokenRequest>({
   scope: 'Namespaced',
   verbs: ['create'],
   stored: false,
-  served: [{ group: 'authentication.k8s.io', version: 'v1', schema: tokenRequestSchema }],
+  served: [{ group: 'authentication.k8s.io', version: 'v1', schema }],
   validate: ({ spec: { expirationSeconds = 0 } }) => {
     const path = 'spec.expirationSeconds';
     if (expirationSeconds < 600) {

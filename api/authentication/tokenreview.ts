@@ -19,18 +19,18 @@ const tokenReviewStatus = s.api('authentication.v1.TokenReviewStatus', 'Whose a 
   user: s.field(userInfo, 'Who it belongs to.', { always: true }),
 });
 
-const tokenReviewSchema = s.api('authentication.v1.TokenReview', 'Asks whose a token is.', {
+const schema = s.api('authentication.v1.TokenReview', 'Asks whose a token is.', {
   ...objectFields,
   spec: s.field(tokenReviewSpec, 'The question.', mandatory),
   status: s.field(tokenReviewStatus, 'The answer.', { always: true }),
 });
-export interface TokenReview extends ObjectOf<typeof tokenReviewSchema> {}
+export interface TokenReview extends ObjectOf<typeof schema> {}
 
 export const TokenReviewKind = defineKind<TokenReview>({
   kind: 'TokenReview',
   plural: 'tokenreviews',
   scope: 'Cluster',
   verbs: ['create'],
-  served: [{ group: 'authentication.k8s.io', version: 'v1', schema: tokenReviewSchema }],
+  served: [{ group: 'authentication.k8s.io', version: 'v1', schema }],
   stored: false,
 });

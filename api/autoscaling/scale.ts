@@ -16,12 +16,12 @@ const scaleStatus = s.api('autoscaling.v1.ScaleStatus', 'Observed number of repl
   selector: s.string('Labels of the pods in text form.'),
 });
 
-const scaleSchema = s.api('autoscaling.v1.Scale', 'The number of replicas of a workload.', {
+const schema = s.api('autoscaling.v1.Scale', 'The number of replicas of a workload.', {
   ...objectFields,
   spec: s.field(scaleSpec, 'Desired number.', { always: true }),
   status: s.field(scaleStatus, 'Observed number.', { always: true }),
 });
-export interface Scale extends ObjectOf<typeof scaleSchema> {}
+export interface Scale extends ObjectOf<typeof schema> {}
 
 export const ScaleKind = defineKind<Scale>({
   kind: 'Scale',
@@ -29,6 +29,6 @@ export const ScaleKind = defineKind<Scale>({
   scope: 'Namespaced',
   verbs: ['create'],
   stored: false,
-  served: [{ group: 'autoscaling', version: 'v1', schema: scaleSchema }],
+  served: [{ group: 'autoscaling', version: 'v1', schema }],
   validate: (scale) => validateNonNegative(scale.spec.replicas, 'spec.replicas'),
 });

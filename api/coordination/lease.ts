@@ -22,18 +22,18 @@ const leaseSpec = s.api('coordination.v1.LeaseSpec', 'Who holds a lease, and unt
 });
 export interface LeaseSpec extends TypeOf<typeof leaseSpec> {}
 
-const leaseSchema = s.api('coordination.v1.Lease', 'A lock or heartbeat with an expiry.', {
+const schema = s.api('coordination.v1.Lease', 'A lock or heartbeat with an expiry.', {
   ...objectFields,
   spec: s.field(leaseSpec, 'Who holds the lease, and until when.', { always: true }),
 });
-export interface Lease extends ObjectOf<typeof leaseSchema> {}
+export interface Lease extends ObjectOf<typeof schema> {}
 
 export const LeaseKind = defineKind<Lease>({
   kind: 'Lease',
   plural: 'leases',
   scope: 'Namespaced',
   demandsVersion: true,
-  served: [{ group: 'coordination.k8s.io', version: 'v1', schema: leaseSchema }],
+  served: [{ group: 'coordination.k8s.io', version: 'v1', schema }],
   allowCreateOnUpdate: true,
   columns: [column('Holder', 'string', 'Who holds it.', (lease) => lease.spec.holderIdentity ?? ''), ageColumn],
   validate,

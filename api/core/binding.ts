@@ -8,18 +8,18 @@ import { mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { objectReference } from './object-reference.ts';
 
-const bindingSchema = s.api('core.v1.Binding', 'Binds a pod to a node.', {
+const schema = s.api('core.v1.Binding', 'Binds a pod to a node.', {
   ...objectFields,
   target: s.field(objectReference, 'The node.', mandatory),
 });
-export interface Binding extends ObjectOf<typeof bindingSchema> {}
+export interface Binding extends ObjectOf<typeof schema> {}
 
 export const BindingKind = defineKind<Binding>({
   kind: 'Binding',
   plural: 'bindings',
   scope: 'Namespaced',
   verbs: ['create'],
-  served: [{ group: '', version: 'v1', schema: bindingSchema }],
+  served: [{ group: '', version: 'v1', schema }],
   stored: false,
   validate,
 });

@@ -27,14 +27,7 @@ export const ComponentStatusKind = defineKind<ComponentStatus>({
   shortNames: ['cs'],
   verbs: ['get', 'list'],
   stored: false,
-  served: [
-    {
-      group: '',
-      version: 'v1',
-      schema,
-      deprecation: 'v1 ComponentStatus is deprecated in v1.19+',
-    },
-  ],
+  served: [{ group: '', version: 'v1', schema, deprecation: 'v1 ComponentStatus is deprecated in v1.19+' }],
   columns: [
     column('Status', 'string', 'Healthy, Unhealthy or Unknown.', (component) => {
       const health = healthOf(component);

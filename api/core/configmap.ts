@@ -12,20 +12,20 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { immutableDataText, maxDataBytes } from './secret/validation.ts';
 
-const configMapSchema = s.api('core.v1.ConfigMap', 'Configuration as keys and values.', {
+const schema = s.api('core.v1.ConfigMap', 'Configuration as keys and values.', {
   ...objectFields,
   binaryData: s.map(s.bytes(''), 'Values that are not text, in base64.'),
   data: s.map(s.string(''), 'Text values.'),
   immutable: s.boolean('Content can never change again.', { pointer: true }),
 });
-export interface ConfigMap extends ObjectOf<typeof configMapSchema> {}
+export interface ConfigMap extends ObjectOf<typeof schema> {}
 
 export const ConfigMapKind = defineKind<ConfigMap>({
   kind: 'ConfigMap',
   plural: 'configmaps',
   scope: 'Namespaced',
   shortNames: ['cm'],
-  served: [{ group: '', version: 'v1', schema: configMapSchema }],
+  served: [{ group: '', version: 'v1', schema }],
   columns: [
     column(
       'Data',

@@ -33,11 +33,11 @@ const endpointSubset = s.api('core.v1.EndpointSubset', 'Addresses that share the
   ports: s.list(endpointPort, 'Ports of all of them.', atomic),
 });
 
-const endpointsSchema = s.api('core.v1.Endpoints', 'Addresses behind a service; superseded by EndpointSlice.', {
+const schema = s.api('core.v1.Endpoints', 'Addresses behind a service; superseded by EndpointSlice.', {
   ...objectFields,
   subsets: s.list(endpointSubset, 'Groups of addresses that share their ports.', atomic),
 });
-export interface Endpoints extends ObjectOf<typeof endpointsSchema> {}
+export interface Endpoints extends ObjectOf<typeof schema> {}
 
 export const EndpointsKind = defineKind<Endpoints>({
   kind: 'Endpoints',
@@ -48,7 +48,7 @@ export const EndpointsKind = defineKind<Endpoints>({
     {
       group: '',
       version: 'v1',
-      schema: endpointsSchema,
+      schema,
       deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
     },
   ],

@@ -18,7 +18,7 @@ const eventSeries = s.api('core.v1.EventSeries', 'Repetitions of an event.', {
   lastObservedTime: s.microTime('When the last one was seen.', { always: true }),
 });
 
-const eventSchema = s.api('core.v1.Event', 'Something that happened to an object.', {
+const schema = s.api('core.v1.Event', 'Something that happened to an object.', {
   ...typeMeta,
   action: s.string('What was done or failed.'),
   count: s.int32('How often it happened.'),
@@ -36,7 +36,7 @@ const eventSchema = s.api('core.v1.Event', 'Something that happened to an object
   source: s.field(eventSource, 'Component that reports it.', { always: true }),
   type: s.string('Normal or Warning.'),
 });
-export interface Event extends ObjectOf<typeof eventSchema> {}
+export interface Event extends ObjectOf<typeof schema> {}
 
 export const EventKind = defineKind<Event>({
   kind: 'Event',
@@ -44,7 +44,7 @@ export const EventKind = defineKind<Event>({
   scope: 'Namespaced',
   shortNames: ['ev'],
   served: [
-    { group: '', version: 'v1', schema: eventSchema },
+    { group: '', version: 'v1', schema },
     {
       group: 'events.k8s.io',
       version: 'v1',

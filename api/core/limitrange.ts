@@ -24,18 +24,18 @@ const limitRangeSpec = s.api('core.v1.LimitRangeSpec', 'Bounds for single object
   limits: s.list(limitRangeItem, 'Bounds by type.', { ...mandatory, ...atomic }),
 });
 
-const limitRangeSchema = s.api('core.v1.LimitRange', 'Defaults and bounds for single objects of a namespace.', {
+const schema = s.api('core.v1.LimitRange', 'Defaults and bounds for single objects of a namespace.', {
   ...objectFields,
   spec: s.field(limitRangeSpec, 'The bounds.', { always: true }),
 });
-export interface LimitRange extends ObjectOf<typeof limitRangeSchema> {}
+export interface LimitRange extends ObjectOf<typeof schema> {}
 
 export const LimitRangeKind = defineKind<LimitRange>({
   kind: 'LimitRange',
   plural: 'limitranges',
   scope: 'Namespaced',
   shortNames: ['limits'],
-  served: [{ group: '', version: 'v1', schema: limitRangeSchema, setDefaults }],
+  served: [{ group: '', version: 'v1', schema, setDefaults }],
   allowCreateOnUpdate: true,
   validate: ({ spec }) => {
     const types = new Set<string>();

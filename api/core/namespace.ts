@@ -22,12 +22,12 @@ const namespaceStatus = s.api('core.v1.NamespaceStatus', 'Observed state of a na
   phase: s.string('Active or Terminating.', { default: 'Active', enum: ['Active', 'Terminating'] }),
 });
 
-const namespaceSchema = s.api('core.v1.Namespace', 'A scope for names; most objects live in one.', {
+const schema = s.api('core.v1.Namespace', 'A scope for names; most objects live in one.', {
   ...objectFields,
   spec: s.field(namespaceSpec, 'What the namespace should be.', { always: true }),
   status: s.field(namespaceStatus, 'Where the namespace stands.', { always: true }),
 });
-export interface Namespace extends ObjectOf<typeof namespaceSchema> {}
+export interface Namespace extends ObjectOf<typeof schema> {}
 
 export const NamespaceKind = defineKind<Namespace>({
   kind: 'Namespace',
@@ -35,7 +35,7 @@ export const NamespaceKind = defineKind<Namespace>({
   scope: 'Cluster',
   shortNames: ['ns'],
   verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
-  served: [{ group: '', version: 'v1', schema: namespaceSchema, setDefaults: setNameLabel }],
+  served: [{ group: '', version: 'v1', schema, setDefaults: setNameLabel }],
   subresources: { status: true, custom: [{ name: 'finalize', verbs: ['update'] }] },
   nameRule: 'label',
   markDeleted: (namespace) => {

@@ -25,19 +25,19 @@ const nodeSpec = s.api('core.v1.NodeSpec', 'Desired state of a node.', {
   unschedulable: s.boolean('No new pods are scheduled here; set by cordon.'),
 });
 
-const nodeSchema = s.api('core.v1.Node', 'A machine that runs pods.', {
+const schema = s.api('core.v1.Node', 'A machine that runs pods.', {
   ...objectFields,
   spec: s.field(nodeSpec, 'What the node should be.', { always: true }),
   status: s.field(nodeStatus, 'What the node reports; written by its kubelet.', { always: true }),
 });
-export interface Node extends ObjectOf<typeof nodeSchema> {}
+export interface Node extends ObjectOf<typeof schema> {}
 
 export const NodeKind = defineKind<Node>({
   kind: 'Node',
   plural: 'nodes',
   scope: 'Cluster',
   shortNames: ['no'],
-  served: [{ group: '', version: 'v1', schema: nodeSchema, setDefaults }],
+  served: [{ group: '', version: 'v1', schema, setDefaults }],
   subresources: {
     status: true,
     custom: [

@@ -11,11 +11,11 @@ import { validatePodTemplate } from './pod/pod-spec-validation.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 import { warnOfTemplate } from './pod/warnings.ts';
 
-const podTemplateSchema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
+const schema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
   ...objectFields,
   template: s.field(podTemplateSpec, 'The pod.', { always: true }),
 });
-export interface PodTemplate extends ObjectOf<typeof podTemplateSchema> {}
+export interface PodTemplate extends ObjectOf<typeof schema> {}
 
 const containersOf = ({ template }: PodTemplate) => template?.spec?.containers ?? [];
 
@@ -27,7 +27,7 @@ export const PodTemplateKind = defineKind<PodTemplate>({
     {
       group: '',
       version: 'v1',
-      schema: podTemplateSchema,
+      schema,
       setDefaults: ({ template }: PodTemplate) => {
         if (template?.spec) setPodSpecDefaults(template.spec);
       },

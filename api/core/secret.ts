@@ -11,20 +11,20 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateSecret, validateSecretUpdate } from './secret/validation.ts';
 
-const secretSchema = s.api('core.v1.Secret', 'Secret data as keys and values.', {
+const schema = s.api('core.v1.Secret', 'Secret data as keys and values.', {
   ...objectFields,
   data: s.map(s.bytes(''), 'Values in base64.'),
   immutable: s.boolean('Content can never change again.', { pointer: true }),
   stringData: s.map(s.string(''), 'Text values for writing; merged into data, never shown.'),
   type: s.string('Says what keys the data has.', { default: 'Opaque' }),
 });
-export interface Secret extends ObjectOf<typeof secretSchema> {}
+export interface Secret extends ObjectOf<typeof schema> {}
 
 export const SecretKind = defineKind<Secret>({
   kind: 'Secret',
   plural: 'secrets',
   scope: 'Namespaced',
-  served: [{ group: '', version: 'v1', schema: secretSchema, setDefaults: takeStringData }],
+  served: [{ group: '', version: 'v1', schema, setDefaults: takeStringData }],
   selectableFields: { type: (secret) => secret.type ?? '' },
   columns: [
     column('Type', 'string', 'Says what keys the data has.', (secret) => secret.type ?? ''),

@@ -89,12 +89,12 @@ const serviceStatus = s.api('core.v1.ServiceStatus', 'Observed state of a servic
   loadBalancer: s.field(loadBalancerStatus, 'State of the load balancer.', { always: true }),
 });
 
-const serviceSchema = s.api('core.v1.Service', 'A stable address for a set of pods.', {
+const schema = s.api('core.v1.Service', 'A stable address for a set of pods.', {
   ...objectFields,
   spec: s.field(serviceSpec, 'How the service behaves.', { always: true }),
   status: s.field(serviceStatus, 'Where the service stands.', { always: true }),
 });
-export interface Service extends ObjectOf<typeof serviceSchema> {}
+export interface Service extends ObjectOf<typeof schema> {}
 
 export const ServiceKind = defineKind<Service>({
   kind: 'Service',
@@ -102,7 +102,7 @@ export const ServiceKind = defineKind<Service>({
   scope: 'Namespaced',
   shortNames: ['svc'],
   categories: ['all'],
-  served: [{ group: '', version: 'v1', schema: serviceSchema, setDefaults: setServiceDefaults }],
+  served: [{ group: '', version: 'v1', schema, setDefaults: setServiceDefaults }],
   subresources: {
     status: true,
     custom: [

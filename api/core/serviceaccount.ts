@@ -8,13 +8,13 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { localObjectReference, objectReference } from './object-reference.ts';
 
-const serviceAccountSchema = s.api('core.v1.ServiceAccount', 'An identity for the processes in pods.', {
+const schema = s.api('core.v1.ServiceAccount', 'An identity for the processes in pods.', {
   ...objectFields,
   automountServiceAccountToken: s.boolean('Whether pods get its token by default.', { pointer: true }),
   imagePullSecrets: s.list(localObjectReference, 'Secrets for pulling images, given to its pods.', atomic),
   secrets: s.list(objectReference, 'Secrets its pods may use; for old token secrets.', mergedBy('name')),
 });
-export interface ServiceAccount extends ObjectOf<typeof serviceAccountSchema> {}
+export interface ServiceAccount extends ObjectOf<typeof schema> {}
 
 /** `true`: its pods mount no other secrets than those it lists. */
 export const enforceAnnotation = 'kubernetes.io/enforce-mountable-secrets';
@@ -24,7 +24,7 @@ export const ServiceAccountKind = defineKind<ServiceAccount>({
   plural: 'serviceaccounts',
   scope: 'Namespaced',
   shortNames: ['sa'],
-  served: [{ group: '', version: 'v1', schema: serviceAccountSchema }],
+  served: [{ group: '', version: 'v1', schema }],
   subresources: {
     custom: [
       {

@@ -54,19 +54,19 @@ export const endpointPort = s.atomic('discovery.v1.EndpointPort', 'A port.', {
 });
 export interface EndpointPort extends TypeOf<typeof endpointPort> {}
 
-const endpointSliceSchema = s.api('discovery.v1.EndpointSlice', 'Some of the endpoints behind a service.', {
+const schema = s.api('discovery.v1.EndpointSlice', 'Some of the endpoints behind a service.', {
   ...objectFields,
   addressType: s.string('IPv4, IPv6 or FQDN.', { ...mandatory, enum: ['FQDN', 'IPv4', 'IPv6'] }),
   endpoints: s.list(endpoint, 'The endpoints; at most 1000.', { always: true, listType: 'atomic' }),
   ports: s.list(endpointPort, 'Ports of all of them.', { always: true, listType: 'atomic' }),
 });
-export interface EndpointSlice extends ObjectOf<typeof endpointSliceSchema> {}
+export interface EndpointSlice extends ObjectOf<typeof schema> {}
 
 export const EndpointSliceKind = defineKind<EndpointSlice>({
   kind: 'EndpointSlice',
   plural: 'endpointslices',
   scope: 'Namespaced',
-  served: [{ group: 'discovery.k8s.io', version: 'v1', schema: endpointSliceSchema }],
+  served: [{ group: 'discovery.k8s.io', version: 'v1', schema }],
   hasGeneration: true,
   bumpsGeneration: (next, old) =>
     !jsonEqual(next.metadata.labels, old.metadata.labels) ||

@@ -25,17 +25,17 @@ const ingressClassSpec = s.api('networking.v1.IngressClassSpec', 'A controller o
   parameters: s.field(reference, 'An object with settings of the controller.'),
 });
 
-const ingressClassSchema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {
+const schema = s.api('networking.v1.IngressClass', 'A controller of ingresses.', {
   ...objectFields,
   spec: s.field(ingressClassSpec, 'The controller and its settings.', { always: true }),
 });
-export interface IngressClass extends ObjectOf<typeof ingressClassSchema> {}
+export interface IngressClass extends ObjectOf<typeof schema> {}
 
 export const IngressClassKind = defineKind<IngressClass>({
   kind: 'IngressClass',
   plural: 'ingressclasses',
   scope: 'Cluster',
-  served: [{ group: 'networking.k8s.io', version: 'v1', schema: ingressClassSchema }],
+  served: [{ group: 'networking.k8s.io', version: 'v1', schema }],
   hasGeneration: true,
   columns: [
     column('Controller', 'string', 'Name of the controller.', ({ spec }) => spec.controller ?? ''),

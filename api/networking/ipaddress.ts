@@ -22,19 +22,19 @@ const ipAddressSpec = s.api('networking.v1.IPAddressSpec', 'Who has an address.'
   parentRef: s.field(parentReference, 'The object that has it.', { required: true }),
 });
 
-const ipAddressSchema = s.api('networking.v1.IPAddress', 'An address that is given away.', {
+const schema = s.api('networking.v1.IPAddress', 'An address that is given away.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the address.', { always: true }),
   spec: s.field(ipAddressSpec, 'Who has it.', mandatory),
 });
-export interface IPAddress extends ObjectOf<typeof ipAddressSchema> {}
+export interface IPAddress extends ObjectOf<typeof schema> {}
 
 export const IPAddressKind = defineKind<IPAddress>({
   kind: 'IPAddress',
   plural: 'ipaddresses',
   scope: 'Cluster',
   shortNames: ['ip'],
-  served: [{ group: 'networking.k8s.io', version: 'v1', schema: ipAddressSchema }],
+  served: [{ group: 'networking.k8s.io', version: 'v1', schema }],
   nameRule: 'ip',
   columns: [column('ParentRef', 'string', 'The object that has the address.', showParent)],
   validate: ({ spec }) => validateParent(spec.parentRef),

@@ -18,18 +18,18 @@ const serviceCIDRStatus = s.api('networking.v1.ServiceCIDRStatus', 'State of the
   conditions: s.list(condition, 'Whether they are in use.', mergedBy('type')),
 });
 
-const serviceCIDRSchema = s.api('networking.v1.ServiceCIDR', 'Ranges that Services get their addresses from.', {
+const schema = s.api('networking.v1.ServiceCIDR', 'Ranges that Services get their addresses from.', {
   ...objectFields,
   spec: s.field(serviceCIDRSpec, 'The ranges.', { always: true }),
   status: s.field(serviceCIDRStatus, 'Whether they are in use.', { always: true }),
 });
-export interface ServiceCIDR extends ObjectOf<typeof serviceCIDRSchema> {}
+export interface ServiceCIDR extends ObjectOf<typeof schema> {}
 
 export const ServiceCIDRKind = defineKind<ServiceCIDR>({
   kind: 'ServiceCIDR',
   plural: 'servicecidrs',
   scope: 'Cluster',
-  served: [{ group: 'networking.k8s.io', version: 'v1', schema: serviceCIDRSchema }],
+  served: [{ group: 'networking.k8s.io', version: 'v1', schema }],
   subresources: { status: true },
   statusKeeps: clientMetadata,
   columns: [column('CIDRs', 'string', 'The ranges.', ({ spec }) => (spec.cidrs ?? []).join(',')), ageColumn],

@@ -23,20 +23,20 @@ export const scheduling = s.api('node.v1.Scheduling', 'Which nodes have it.', {
   tolerations: s.list(toleration, 'Their taints that the pods tolerate.', atomic),
 });
 
-const runtimeClassSchema = s.api('node.v1.RuntimeClass', 'A way of running containers.', {
+const schema = s.api('node.v1.RuntimeClass', 'A way of running containers.', {
   ...objectFields,
   handler: s.string('What the runtime of the nodes calls it.', mandatory),
   overhead: s.field(overhead, 'What running a pod costs beside its containers.'),
   scheduling: s.field(scheduling, 'Which nodes have it; all when absent.'),
 });
-export interface RuntimeClass extends ObjectOf<typeof runtimeClassSchema> {}
+export interface RuntimeClass extends ObjectOf<typeof schema> {}
 
 export const RuntimeClassKind = defineKind<RuntimeClass>({
   kind: 'RuntimeClass',
   plural: 'runtimeclasses',
   scope: 'Cluster',
   demandsVersion: true,
-  served: [{ group: 'node.k8s.io', version: 'v1', schema: runtimeClassSchema }],
+  served: [{ group: 'node.k8s.io', version: 'v1', schema }],
   allowCreateOnUpdate: true,
   columns: [column('Handler', 'string', 'What the runtime calls it.', (it) => it.handler), ageColumn],
   validate,

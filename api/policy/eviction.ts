@@ -7,11 +7,11 @@ import { s } from '../../machinery/schema.ts';
 import { deleteOptions } from '../meta/delete-options.ts';
 import type { ObjectOf } from '../meta/object.ts';
 
-const evictionSchema = s.api('policy.v1.Eviction', 'Asks to delete a pod within its disruption budget.', {
+const schema = s.api('policy.v1.Eviction', 'Asks to delete a pod within its disruption budget.', {
   ...objectFields,
   deleteOptions: s.field(deleteOptions, 'How to delete it.'),
 });
-export interface Eviction extends ObjectOf<typeof evictionSchema> {}
+export interface Eviction extends ObjectOf<typeof schema> {}
 
 export const EvictionKind = defineKind<Eviction>({
   kind: 'Eviction',
@@ -19,5 +19,5 @@ export const EvictionKind = defineKind<Eviction>({
   scope: 'Namespaced',
   verbs: ['create'],
   stored: false,
-  served: [{ group: 'policy', version: 'v1', schema: evictionSchema }],
+  served: [{ group: 'policy', version: 'v1', schema }],
 });

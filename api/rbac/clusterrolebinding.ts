@@ -5,29 +5,22 @@ import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
-import { bindingColumns, setSubjectDefaults } from './binding.ts';
+import { bindingColumns, rbacGroup, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-const clusterRoleBindingSchema = s.api('rbac.v1.ClusterRoleBinding', 'Grants a cluster role to subjects everywhere.', {
+const schema = s.api('rbac.v1.ClusterRoleBinding', 'Grants a cluster role to subjects everywhere.', {
   ...objectFields,
   roleRef: s.field(roleRef, 'The role; cannot change.', mandatory),
   subjects: s.list(subject, 'Who gets it.', atomic),
 });
-export interface ClusterRoleBinding extends ObjectOf<typeof clusterRoleBindingSchema> {}
+export interface ClusterRoleBinding extends ObjectOf<typeof schema> {}
 
 export const ClusterRoleBindingKind = defineKind<ClusterRoleBinding>({
   kind: 'ClusterRoleBinding',
   plural: 'clusterrolebindings',
   scope: 'Cluster',
-  served: [
-    {
-      group: 'rbac.authorization.k8s.io',
-      version: 'v1',
-      schema: clusterRoleBindingSchema,
-      setDefaults: setSubjectDefaults,
-    },
-  ],
+  served: [{ group: rbacGroup, version: 'v1', schema, setDefaults: setSubjectDefaults }],
   nameRule: 'path',
   allowCreateOnUpdate: true,
   columns: bindingColumns,

@@ -5,20 +5,21 @@ import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
+import { rbacGroup } from './binding.ts';
 import { policyRule } from './policy-rule.ts';
 import { validateRules } from './validation.ts';
 
-const roleSchema = s.api('rbac.v1.Role', 'Permissions within a namespace.', {
+const schema = s.api('rbac.v1.Role', 'Permissions within a namespace.', {
   ...objectFields,
   rules: s.list(policyRule, 'What is permitted.', { always: true, listType: 'atomic' }),
 });
-export interface Role extends ObjectOf<typeof roleSchema> {}
+export interface Role extends ObjectOf<typeof schema> {}
 
 export const RoleKind = defineKind<Role>({
   kind: 'Role',
   plural: 'roles',
   scope: 'Namespaced',
-  served: [{ group: 'rbac.authorization.k8s.io', version: 'v1', schema: roleSchema }],
+  served: [{ group: rbacGroup, version: 'v1', schema }],
   nameRule: 'path',
   allowCreateOnUpdate: true,
   validate: (role) => validateRules(role.rules, true),

@@ -5,24 +5,22 @@ import { defineKind } from '../../machinery/kind.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { atomic, mandatory, s } from '../../machinery/schema.ts';
 import type { ObjectOf } from '../meta/object.ts';
-import { bindingColumns, setSubjectDefaults } from './binding.ts';
+import { bindingColumns, rbacGroup, setSubjectDefaults } from './binding.ts';
 import { roleRef, subject } from './policy-rule.ts';
 import { validateBinding, validateBindingUpdate } from './validation.ts';
 
-const roleBindingSchema = s.api('rbac.v1.RoleBinding', 'Grants a role to subjects within a namespace.', {
+const schema = s.api('rbac.v1.RoleBinding', 'Grants a role to subjects within a namespace.', {
   ...objectFields,
   roleRef: s.field(roleRef, 'The role; cannot change.', mandatory),
   subjects: s.list(subject, 'Who gets it.', atomic),
 });
-export interface RoleBinding extends ObjectOf<typeof roleBindingSchema> {}
+export interface RoleBinding extends ObjectOf<typeof schema> {}
 
 export const RoleBindingKind = defineKind<RoleBinding>({
   kind: 'RoleBinding',
   plural: 'rolebindings',
   scope: 'Namespaced',
-  served: [
-    { group: 'rbac.authorization.k8s.io', version: 'v1', schema: roleBindingSchema, setDefaults: setSubjectDefaults },
-  ],
+  served: [{ group: rbacGroup, version: 'v1', schema, setDefaults: setSubjectDefaults }],
   nameRule: 'path',
   allowCreateOnUpdate: true,
   columns: bindingColumns,

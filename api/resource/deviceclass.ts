@@ -21,17 +21,17 @@ const deviceClassSpec = s.api('resource.v1.DeviceClassSpec', 'Which devices belo
   selectors: s.list(deviceSelector, 'What its devices are like; all must hold.', atomic),
 });
 
-const deviceClassSchema = s.api('resource.v1.DeviceClass', 'A kind of device that claims can ask for.', {
+const schema = s.api('resource.v1.DeviceClass', 'A kind of device that claims can ask for.', {
   ...objectFields,
   spec: s.field(deviceClassSpec, 'Which devices belong to it.', mandatory),
 });
-export interface DeviceClass extends ObjectOf<typeof deviceClassSchema> {}
+export interface DeviceClass extends ObjectOf<typeof schema> {}
 
 export const DeviceClassKind = defineKind<DeviceClass>({
   kind: 'DeviceClass',
   plural: 'deviceclasses',
   scope: 'Cluster',
-  served: [{ group: 'resource.k8s.io', version: 'v1', schema: deviceClassSchema }],
+  served: [{ group: 'resource.k8s.io', version: 'v1', schema }],
   hasGeneration: true,
   returnsDeletedObject: true,
   columns: [ageColumn],

@@ -10,7 +10,7 @@ import { ageColumn } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateImmutable } from '../meta/validation.ts';
 
-const priorityClassSchema = s.api('scheduling.v1.PriorityClass', 'A name for a pod priority.', {
+const schema = s.api('scheduling.v1.PriorityClass', 'A name for a pod priority.', {
   ...objectFields,
   description: s.string('When to use it.'),
   globalDefault: s.boolean('Given to pods that name no class.'),
@@ -21,14 +21,14 @@ const priorityClassSchema = s.api('scheduling.v1.PriorityClass', 'A name for a p
   }),
   value: s.int32('The priority; higher is more important.', { always: true }),
 });
-export interface PriorityClass extends ObjectOf<typeof priorityClassSchema> {}
+export interface PriorityClass extends ObjectOf<typeof schema> {}
 
 export const PriorityClassKind = defineKind<PriorityClass>({
   kind: 'PriorityClass',
   plural: 'priorityclasses',
   scope: 'Cluster',
   shortNames: ['pc'],
-  served: [{ group: 'scheduling.k8s.io', version: 'v1', schema: priorityClassSchema }],
+  served: [{ group: 'scheduling.k8s.io', version: 'v1', schema }],
   hasGeneration: true,
   bumpsGeneration: () => false,
   columns: [

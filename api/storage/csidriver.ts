@@ -43,19 +43,19 @@ const csiDriverSpec = s.api('storage.v1.CSIDriverSpec', 'How a storage driver is
   volumeLifecycleModes: s.list(s.string(''), 'Persistent, Ephemeral or both.', { listType: 'set' }),
 });
 
-const csiDriverSchema = s.api('storage.v1.CSIDriver', 'A storage driver of the cluster.', {
+const schema = s.api('storage.v1.CSIDriver', 'A storage driver of the cluster.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the driver.', { always: true }),
   spec: s.field(csiDriverSpec, 'How the driver is used.', mandatory),
 });
-export interface CSIDriver extends ObjectOf<typeof csiDriverSchema> {}
+export interface CSIDriver extends ObjectOf<typeof schema> {}
 
 export const CSIDriverKind = defineKind<CSIDriver>({
   kind: 'CSIDriver',
   plural: 'csidrivers',
   scope: 'Cluster',
   demandsVersion: true,
-  served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiDriverSchema, setDefaults }],
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema, setDefaults }],
   hasGeneration: true,
   returnsDeletedObject: true,
   // Off in this version, and then not kept.

@@ -30,19 +30,19 @@ const csiNodeSpec = s.api('storage.v1.CSINodeSpec', 'The storage drivers on a no
   drivers: s.list(csiNodeDriver, 'The drivers.', { ...mandatory, ...mergedBy('name') }),
 });
 
-const csiNodeSchema = s.api('storage.v1.CSINode', 'The storage drivers on a node.', {
+const schema = s.api('storage.v1.CSINode', 'The storage drivers on a node.', {
   ...typeMeta,
   metadata: s.field(objectMeta, 'Standard object metadata; the name is the name of the node.', { always: true }),
   spec: s.field(csiNodeSpec, 'The drivers.', mandatory),
 });
-export interface CSINode extends ObjectOf<typeof csiNodeSchema> {}
+export interface CSINode extends ObjectOf<typeof schema> {}
 
 export const CSINodeKind = defineKind<CSINode>({
   kind: 'CSINode',
   plural: 'csinodes',
   scope: 'Cluster',
   demandsVersion: true,
-  served: [{ group: 'storage.k8s.io', version: 'v1', schema: csiNodeSchema }],
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema }],
   returnsDeletedObject: true,
   columns: [
     column('Drivers', 'integer', 'Number of drivers on the node.', ({ spec }) => spec.drivers?.length ?? 0),

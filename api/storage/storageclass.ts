@@ -23,7 +23,7 @@ const selectorTerm = s.atomic('core.v1.TopologySelectorTerm', 'Where volumes may
 });
 export interface TopologySelectorTerm extends TypeOf<typeof selectorTerm> {}
 
-const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
+const schema = s.api('storage.v1.StorageClass', 'A kind of storage that claims can ask for.', {
   ...objectFields,
   allowVolumeExpansion: s.boolean('Whether claims may grow later.', { pointer: true }),
   allowedTopologies: s.list(selectorTerm, 'Where volumes may be made; anywhere when empty.', atomic),
@@ -41,7 +41,7 @@ const storageClassSchema = s.api('storage.v1.StorageClass', 'A kind of storage t
     enum: ['Immediate', 'WaitForFirstConsumer'],
   }),
 });
-export interface StorageClass extends ObjectOf<typeof storageClassSchema> {}
+export interface StorageClass extends ObjectOf<typeof schema> {}
 
 const defaultAnnotations = [
   'storageclass.kubernetes.io/is-default-class',
@@ -61,7 +61,7 @@ export const StorageClassKind = defineKind<StorageClass>({
   plural: 'storageclasses',
   scope: 'Cluster',
   shortNames: ['sc'],
-  served: [{ group: 'storage.k8s.io', version: 'v1', schema: storageClassSchema }],
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema }],
   returnsDeletedObject: true,
   columns: [
     defaultableNameColumn(defaultAnnotations),

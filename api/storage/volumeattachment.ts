@@ -52,19 +52,19 @@ const volumeAttachmentStatus = s.api('storage.v1.VolumeAttachmentStatus', 'How t
   detachError: s.field(volumeError, 'Why it could not be detached.'),
 });
 
-const volumeAttachmentSchema = s.api('storage.v1.VolumeAttachment', 'That a volume is attached to a node.', {
+const schema = s.api('storage.v1.VolumeAttachment', 'That a volume is attached to a node.', {
   ...objectFields,
   spec: s.field(volumeAttachmentSpec, 'Which volume goes to which node.', mandatory),
   status: s.field(volumeAttachmentStatus, 'How that went.', { always: true }),
 });
-export interface VolumeAttachment extends ObjectOf<typeof volumeAttachmentSchema> {}
+export interface VolumeAttachment extends ObjectOf<typeof schema> {}
 
 export const VolumeAttachmentKind = defineKind<VolumeAttachment>({
   kind: 'VolumeAttachment',
   plural: 'volumeattachments',
   scope: 'Cluster',
   demandsVersion: true,
-  served: [{ group: 'storage.k8s.io', version: 'v1', schema: volumeAttachmentSchema }],
+  served: [{ group: 'storage.k8s.io', version: 'v1', schema }],
   subresources: { status: true },
   statusKeeps: clientMetadata,
   returnsDeletedObject: true,
