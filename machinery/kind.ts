@@ -77,6 +77,9 @@ export interface ScaleSubresource {
   selector(object: any): string;
 }
 
+/** Where workloads have their scale. */
+export const replicasScale = { specReplicasPath: 'spec.replicas', statusReplicasPath: 'status.replicas' } as const;
+
 /** A subresource that a handler in apiserver/subresources serves; a test demands one for each. */
 export interface CustomSubresource {
   name: string;

@@ -5,7 +5,7 @@ import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionOf, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
-import { setPodSpecDefaults } from '../core/pod/defaults.ts';
+import { setTemplateDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { warnOfTemplate } from '../core/pod/warnings.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
@@ -102,7 +102,7 @@ function setDefaults(set: DaemonSet): void {
   const { spec } = set;
   // As if a client had said it: it is the field of who leaves it out.
   if (set.metadata?.annotations?.[templateGenerationAnnotation] === undefined) setTemplateGeneration(set, 0);
-  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  setTemplateDefaults(spec.template);
   if (spec.updateStrategy?.type !== 'RollingUpdate') return;
   spec.updateStrategy.rollingUpdate = { maxUnavailable: 1, maxSurge: 0, ...spec.updateStrategy.rollingUpdate };
 }

@@ -2,14 +2,14 @@
 // Its controller makes one replica set for each template and moves the replicas between them.
 // https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
 import { jsonEqual } from '../../machinery/json.ts';
-import { column, defineKind } from '../../machinery/kind.ts';
+import { column, defineKind, replicasScale } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
-import { labelSelector, objectFields } from '../../machinery/metadata.ts';
+import { conditionFields, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mandatory, mergedBy, s, type TypeOf } from '../../machinery/schema.ts';
-import { setPodSpecDefaults } from '../core/pod/defaults.ts';
+import { setTemplateDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { warnOfTemplate } from '../core/pod/warnings.ts';
-import { ageColumn, workloadColumns } from '../meta/columns.ts';
+import { ageColumn, readyColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './deployment/validation.ts';
 
@@ -44,12 +44,8 @@ const deploymentSpec = s.api('apps.v1.DeploymentSpec', 'Desired state of a deplo
 export interface DeploymentSpec extends TypeOf<typeof deploymentSpec> {}
 
 const deploymentCondition = s.api('apps.v1.DeploymentCondition', 'One aspect of the state of a deployment.', {
-  lastTransitionTime: s.time('When the status last changed.', { always: true }),
   lastUpdateTime: s.time('When it was last written.', { always: true }),
-  message: s.string('Explanation for people.'),
-  reason: s.string('One word for programs.'),
-  status: s.string('True, False or Unknown.', mandatory),
-  type: s.string('Name of the condition.', mandatory),
+  ...conditionFields,
 });
 export interface DeploymentCondition extends TypeOf<typeof deploymentCondition> {}
 
@@ -80,26 +76,14 @@ export const DeploymentKind = defineKind<Deployment>({
   shortNames: ['deploy'],
   categories: ['all'],
   served: [{ group: 'apps', version: 'v1', schema, setDefaults }],
-  subresources: {
-    scale: {
-      specReplicasPath: 'spec.replicas',
-      statusReplicasPath: 'status.replicas',
-      selector: (o) => formatLabelSelector(o.spec.selector),
-    },
-    status: true,
-  },
+  subresources: { status: true, scale: { ...replicasScale, selector: (o) => formatLabelSelector(o.spec.selector) } },
   hasGeneration: true,
   statusKeeps: ['labels'],
   // Annotations count: roll-outs are recorded in them.
   bumpsGeneration: (next, old) =>
     !jsonEqual(next.spec, old.spec) || !jsonEqual(next.metadata.annotations, old.metadata.annotations),
   columns: [
-    column(
-      'Ready',
-      'string',
-      'Pods that are ready, of those desired.',
-      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
-    ),
+    readyColumn,
     column('Up-to-date', 'string', 'Pods of the current template.', ({ status }) => status?.updatedReplicas ?? 0),
     column('Available', 'string', 'Pods that are available.', ({ status }) => status?.availableReplicas ?? 0),
     ageColumn,
@@ -112,7 +96,7 @@ export const DeploymentKind = defineKind<Deployment>({
 });
 
 function setDefaults({ spec }: Deployment): void {
-  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  setTemplateDefaults(spec.template);
   if (spec.strategy?.type !== 'RollingUpdate') return;
   spec.strategy.rollingUpdate = { maxUnavailable: '25%', maxSurge: '25%', ...spec.strategy.rollingUpdate };
 }

@@ -2,11 +2,11 @@
 // Mostly made by deployments.
 // https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/
 import type { FieldError } from '../../machinery/field-error.ts';
-import { column, defineKind } from '../../machinery/kind.ts';
+import { column, defineKind, replicasScale } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { conditionOf, labelSelector, objectFields } from '../../machinery/metadata.ts';
 import { mandatory, mergedBy, s } from '../../machinery/schema.ts';
-import { setPodSpecDefaults } from '../core/pod/defaults.ts';
+import { setTemplateDefaults } from '../core/pod/defaults.ts';
 import { podTemplateSpec } from '../core/pod/pod-template.ts';
 import { warnOfTemplate } from '../core/pod/warnings.ts';
 import { validateImmutableSelector } from '../meta/checks.ts';
@@ -47,15 +47,10 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   scope: 'Namespaced',
   shortNames: ['rs'],
   categories: ['all'],
-  served: [{ group: 'apps', version: 'v1', schema, setDefaults }],
-  subresources: {
-    scale: {
-      specReplicasPath: 'spec.replicas',
-      statusReplicasPath: 'status.replicas',
-      selector: (o) => formatLabelSelector(o.spec.selector),
-    },
-    status: true,
-  },
+  served: [
+    { group: 'apps', version: 'v1', schema, setDefaults: ({ spec }: ReplicaSet) => setTemplateDefaults(spec.template) },
+  ],
+  subresources: { status: true, scale: { ...replicasScale, selector: (o) => formatLabelSelector(o.spec.selector) } },
   hasGeneration: true,
   prepareForCreate: (set) => {
     set.status = { replicas: 0 };
@@ -73,10 +68,6 @@ export const ReplicaSetKind = defineKind<ReplicaSet>({
   validateStatusUpdate: (next) => validateReplicaCounts(next.status),
   warnings: warnOfTemplate('spec.template'),
 });
-
-function setDefaults({ spec }: ReplicaSet): void {
-  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
-}
 
 function validate({ spec }: ReplicaSet): FieldError[] {
   return [

@@ -1,9 +1,9 @@
 // StatefulSet: pods with names, order and volumes of their own.
 // https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/
-import { column, defineKind } from '../../machinery/kind.ts';
+import { defineKind, replicasScale } from '../../machinery/kind.ts';
 import { formatLabelSelector } from '../../machinery/labels.ts';
 import { warnOfClaim, warnOfTemplate } from '../core/pod/warnings.ts';
-import { ageColumn, workloadColumns } from '../meta/columns.ts';
+import { ageColumn, readyColumn, workloadColumns } from '../meta/columns.ts';
 import { setStatefulSetDefaults } from './statefulset/defaults.ts';
 import { type StatefulSet, statefulSetSchema } from './statefulset/schema.ts';
 import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from './statefulset/validation.ts';
@@ -17,28 +17,12 @@ export const StatefulSetKind = defineKind<StatefulSet>({
   // Its name is part of its pods' host names.
   nameRule: 'label',
   served: [{ group: 'apps', version: 'v1', schema: statefulSetSchema, setDefaults: setStatefulSetDefaults }],
-  subresources: {
-    scale: {
-      specReplicasPath: 'spec.replicas',
-      statusReplicasPath: 'status.replicas',
-      selector: (o) => formatLabelSelector(o.spec.selector),
-    },
-    status: true,
-  },
+  subresources: { status: true, scale: { ...replicasScale, selector: (o) => formatLabelSelector(o.spec.selector) } },
   hasGeneration: true,
   prepareForCreate: (set) => {
     set.status = { replicas: 0, availableReplicas: 0 };
   },
-  columns: [
-    column(
-      'Ready',
-      'string',
-      'Pods that are ready, of those desired.',
-      ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
-    ),
-    ageColumn,
-    ...workloadColumns.filter(({ name }) => name !== 'Selector'),
-  ],
+  columns: [readyColumn, ageColumn, ...workloadColumns.filter(({ name }) => name !== 'Selector')],
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
   validateStatusUpdate: validateStatefulSetStatus,

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
 import { formatAge } from '../../machinery/duration.ts';
 import { type Column, column, defineKind } from '../../machinery/kind.ts';
-import { setPodSpecDefaults } from '../core/pod/defaults.ts';
+import { setTemplateDefaults } from '../core/pod/defaults.ts';
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import { type CronJob, cronJobSchema } from './cronjob/schema.ts';
 import { validateCronJob } from './cronjob/validation.ts';
@@ -14,7 +14,14 @@ export const CronJobKind = defineKind<CronJob>({
   scope: 'Namespaced',
   shortNames: ['cj'],
   categories: ['all'],
-  served: [{ group: 'batch', version: 'v1', schema: cronJobSchema, setDefaults }],
+  served: [
+    {
+      group: 'batch',
+      version: 'v1',
+      schema: cronJobSchema,
+      setDefaults: ({ spec }: CronJob) => setTemplateDefaults(spec.jobTemplate?.spec?.template),
+    },
+  ],
   subresources: { status: true },
   hasGeneration: true,
   prepareForCreate: (job) => {
@@ -42,8 +49,3 @@ export const CronJobKind = defineKind<CronJob>({
   validate: validateCronJob,
   warnings: warnOfJob('spec.jobTemplate.spec'),
 });
-
-function setDefaults({ spec }: CronJob): void {
-  const pod = spec.jobTemplate?.spec?.template?.spec;
-  if (pod) setPodSpecDefaults(pod);
-}

@@ -5,8 +5,9 @@ import { column, defineKind } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { objectFields } from '../../machinery/metadata.ts';
 import { s } from '../../machinery/schema.ts';
+import { containerImages, containerNames } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
-import { setPodSpecDefaults } from './pod/defaults.ts';
+import { setTemplateDefaults } from './pod/defaults.ts';
 import { validatePodTemplate } from './pod/pod-spec-validation.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 import { warnOfTemplate } from './pod/warnings.ts';
@@ -17,8 +18,6 @@ const schema = s.api('core.v1.PodTemplate', 'A pod to copy.', {
 });
 export interface PodTemplate extends ObjectOf<typeof schema> {}
 
-const containersOf = ({ template }: PodTemplate) => template?.spec?.containers ?? [];
-
 export const PodTemplateKind = defineKind<PodTemplate>({
   kind: 'PodTemplate',
   plural: 'podtemplates',
@@ -28,25 +27,15 @@ export const PodTemplateKind = defineKind<PodTemplate>({
       group: '',
       version: 'v1',
       schema,
-      setDefaults: ({ template }: PodTemplate) => {
-        if (template?.spec) setPodSpecDefaults(template.spec);
-      },
+      setDefaults: ({ template }: PodTemplate) => setTemplateDefaults(template),
     },
   ],
   hasGeneration: true,
   bumpsGeneration: (next, old) => !jsonEqual(next.template, old.template),
   returnsDeletedObject: true,
   columns: [
-    column('Containers', 'string', 'Names of the containers.', (object) =>
-      containersOf(object)
-        .map(({ name }) => name)
-        .join(','),
-    ),
-    column('Images', 'string', 'Images of the containers.', (object) =>
-      containersOf(object)
-        .map(({ image }) => image ?? '')
-        .join(','),
-    ),
+    column('Containers', 'string', 'Names of the containers.', ({ template }) => containerNames(template)),
+    column('Images', 'string', 'Images of the containers.', ({ template }) => containerImages(template)),
     column('Pod Labels', 'string', 'Labels of the pod.', ({ template }) => formatLabels(template?.metadata?.labels)),
   ],
   validate: ({ template }) => validatePodTemplate(template, 'template'),

@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/concepts/workloads/controllers/replicationcontroller/
 import { append, type FieldError, invalid, required } from '../../machinery/field-error.ts';
 import { sortKeys } from '../../machinery/go-json.ts';
-import { type Column, column, defineKind } from '../../machinery/kind.ts';
+import { type Column, column, defineKind, replicasScale } from '../../machinery/kind.ts';
 import { formatLabels } from '../../machinery/labels.ts';
 import { conditionOf, objectFields } from '../../machinery/metadata.ts';
 import { mandatory, mergedBy, s } from '../../machinery/schema.ts';
@@ -10,7 +10,7 @@ import { validateReplicaCounts, validateServingTemplate } from '../apps/workload
 import { ageColumn, workloadColumns } from '../meta/columns.ts';
 import type { ObjectOf } from '../meta/object.ts';
 import { validateNonNegative } from '../meta/validation.ts';
-import { setPodSpecDefaults } from './pod/defaults.ts';
+import { setTemplateDefaults } from './pod/defaults.ts';
 import { podTemplateSpec } from './pod/pod-template.ts';
 import { warnOfTemplate } from './pod/warnings.ts';
 
@@ -49,14 +49,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
   shortNames: ['rc'],
   categories: ['all'],
   served: [{ group: '', version: 'v1', schema, setDefaults }],
-  subresources: {
-    scale: {
-      specReplicasPath: 'spec.replicas',
-      statusReplicasPath: 'status.replicas',
-      selector: (o) => showSelector(o.spec.selector),
-    },
-    status: true,
-  },
+  subresources: { status: true, scale: { ...replicasScale, selector: (o) => showSelector(o.spec.selector) } },
   hasGeneration: true,
   orphansByDefault: true,
   prepareForCreate: (controller) => {
@@ -86,7 +79,7 @@ export const ReplicationControllerKind = defineKind<ReplicationController>({
 /** The labels of the template are the selector, and the controller's own, where it says nothing of them. */
 function setDefaults(controller: ReplicationController): void {
   const { spec, metadata } = controller;
-  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  setTemplateDefaults(spec.template);
   const labels = spec.template?.metadata?.labels;
   if (!labels) return;
   if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels };

@@ -28,31 +28,38 @@ export const defaultableNameColumn = (annotations: readonly string[]): Column<Wi
   },
 });
 
-interface WithTemplate {
-  spec: {
-    selector?: LabelSelector;
-    template?: { spec?: { containers?: readonly { name: string; image?: string }[] } };
-  };
+interface Template {
+  spec?: { containers?: readonly { name: string; image?: string }[] };
 }
+interface WithTemplate {
+  spec: { selector?: LabelSelector; template?: Template };
+}
+
+/** Of a workload: how many pods are ready, of those that there should be. */
+export const readyColumn: Column<{ spec: { replicas?: number }; status?: { readyReplicas?: number } }> = column(
+  'Ready',
+  'string',
+  'Pods that are ready, of those desired.',
+  ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec.replicas ?? 0}`,
+);
 
 /** Containers, images and selector of a workload, for -o wide. */
 export const workloadColumns: readonly Column<WithTemplate>[] = [
-  wideColumn('Containers', 'string', 'Names of the containers in the template.', (object) =>
-    containersOf(object)
-      .map((c) => c.name)
-      .join(','),
+  wideColumn('Containers', 'string', 'Names of the containers in the template.', ({ spec }) =>
+    containerNames(spec.template),
   ),
-  wideColumn('Images', 'string', 'Images of the containers in the template.', (object) =>
-    containersOf(object)
-      .map((c) => c.image ?? '')
-      .join(','),
+  wideColumn('Images', 'string', 'Images of the containers in the template.', ({ spec }) =>
+    containerImages(spec.template),
   ),
   wideColumn('Selector', 'string', 'Labels of the pods that belong to it.', (object) =>
     orNone(formatLabelSelector(object.spec.selector)),
   ),
 ];
 
-const containersOf = (object: WithTemplate) => object.spec.template?.spec?.containers ?? [];
+export const containerNames = (template?: Template): string =>
+  (template?.spec?.containers ?? []).map(({ name }) => name).join(',');
+export const containerImages = (template?: Template): string =>
+  (template?.spec?.containers ?? []).map(({ image = '' }) => image).join(',');
 
 /** An empty cell says `<none>`. */
 export const orNone = (text: string | undefined) => text || '<none>';

@@ -3,7 +3,7 @@
 // them, through any number of servers, take no more than the budget allows.
 import type { Pod } from '../../api/core/pod.ts';
 import { type PodDisruptionBudget, PodDisruptionBudgetKind } from '../../api/policy/poddisruptionbudget.ts';
-import { putCondition } from '../../machinery/conditions.ts';
+import { isTrue, putCondition } from '../../machinery/conditions.ts';
 import { forbiddenError, isConflict, StatusError } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import { matchesLabelSelector } from '../../machinery/labels.ts';
@@ -42,8 +42,7 @@ export async function budgetOf(context: ApiContext, pod: Pod): Promise<PodDisrup
   return found[0];
 }
 
-const isReady = ({ status }: Pod) =>
-  status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+const isReady = ({ status }: Pod) => isTrue(status?.conditions, 'Ready');
 
 /** A pod that is not ready may go without being counted, where enough others are, or where the budget says so. */
 export function goesUncounted(pod: Pod, { spec, status }: PodDisruptionBudget): boolean {

@@ -1,5 +1,6 @@
 // Step: the objects by which the nodes' own storage is used: the driver, what it may do in the API, and the default class.
 import { defaultSnapshotClass, snapshotGroup, VolumeSnapshotClassKind } from '../../api/snapshot/volume-snapshots.ts';
+import { isTrue } from '../../machinery/conditions.ts';
 import { type Asking, applyObject, createIfAbsent, isThere, watchObject } from '../api-request.ts';
 import { storageUser } from '../pki/plan.ts';
 import { explained, type UpContext } from './context.ts';
@@ -67,7 +68,7 @@ async function defineSnapshots(asking: Asking, isFirst: boolean): Promise<void> 
   if (!isNew && !isFirst) return;
   const { apiVersion, plural } = VolumeSnapshotClassKind;
   for await (const { status } of watchObject(asking, definitions, `${plural}.${snapshotGroup}`)) {
-    const isServed = status?.conditions?.some((it) => it.type === 'Established' && it.status === 'True');
+    const isServed = isTrue(status?.conditions, 'Established');
     if (isServed) return void (await createIfAbsent(asking, `/apis/${apiVersion}/${plural}`, snapshotClass));
   }
 }

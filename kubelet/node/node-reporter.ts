@@ -8,6 +8,7 @@ import { type Node, NodeKind } from '../../api/core/node.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { KubeClient, ResourceClient } from '../../client/rest.ts';
 import type { Clock } from '../../machinery/clock.ts';
+import { isTrue } from '../../machinery/conditions.ts';
 import { isAlreadyExists, isNotFound } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { Logger } from '../../machinery/log.ts';
@@ -72,7 +73,7 @@ export class NodeReporter {
   }
 
   get isReady(): boolean {
-    return this.#node?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+    return isTrue(this.#node?.status?.conditions, 'Ready');
   }
 
   /** Registers the node; resolves when it is in the API. Then goes on reporting until the signal is aborted. */

@@ -2,6 +2,7 @@
 import type { PodStatus } from '../../api/core/pod/pod-status.ts';
 import type { ResourceRequirements } from '../../api/core/pod/resources.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { isTrue } from '../../machinery/conditions.ts';
 import type { PodResizer } from '../resize/pod-resizer.ts';
 import { computePodStatus } from '../status/pod-status.ts';
 import type { StatusWriter } from '../status/status-writer.ts';
@@ -102,7 +103,7 @@ export class PodReporter {
   }
 
   #observeReady(pod: Pod, { conditions, containerStatuses = [] }: PodStatus): void {
-    if (this.#wasReady || !conditions?.some((c) => c.type === 'Ready' && c.status === 'True')) return;
+    if (this.#wasReady || !isTrue(conditions, 'Ready')) return;
     this.#wasReady = true;
     const { metrics, images, clock } = this.#deps;
     metrics.observePodStart(clock.monotonicMs() - this.#createdMs);

@@ -6,6 +6,7 @@ import type { PodCondition, PodStatus } from '../../api/core/pod/pod-status.ts';
 import { qosClassOf } from '../../api/core/pod/qos.ts';
 import { podLimits, podRequests } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { isTrue } from '../../machinery/conditions.ts';
 import { containersForAll } from '../pods/plan.ts';
 import { containersOf, initContainersOf, isHostNetwork } from '../pods/pod-text.ts';
 import { currentContainer, hasExited, isRunning, latestContainer, readySandbox } from '../pods/runtime-state.ts';
@@ -34,9 +35,7 @@ export interface PodStatusInput extends Omit<ContainerStatusInput, 'isTerminal' 
 
 export function computePodStatus(pod: Pod, input: PodStatusInput): PodStatus {
   const { known, state } = input;
-  const restartsAll =
-    containersForAll(pod, state).length > 0 ||
-    (known.conditions?.some((c) => c.type === 'AllContainersRestarting' && c.status === 'True') ?? false);
+  const restartsAll = containersForAll(pod, state).length > 0 || isTrue(known.conditions, 'AllContainersRestarting');
   const found = computeContainerStatuses(pod, { ...input, restartsAll, isTerminal: input.isEnding });
   const all = [...found.init, ...found.containers];
   const wasInitialized = containersOf(pod).some((c) => {

@@ -1,4 +1,5 @@
 // What a definition may say. Upstream: apiextensions-apiserver's apis/apiextensions/validation.
+import { isTrue } from '../../../machinery/conditions.ts';
 import { append, type FieldError, forbidden, invalid, required } from '../../../machinery/field-error.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
 import { checkDNS1035Label, checkDNS1123Subdomain } from '../../../machinery/name-rules.ts';
@@ -38,8 +39,7 @@ export function validateCustomResourceDefinitionUpdate(
   old: CustomResourceDefinition,
 ): FieldError[] {
   const errors: FieldError[] = [];
-  const established = old.status?.conditions?.some((c) => c.type === 'Established' && c.status === 'True') ?? false;
-  if (established) {
+  if (isTrue(old.status?.conditions, 'Established')) {
     append(errors, validateNewCABundle(next.spec.conversion, old.spec.conversion));
     append(errors, validateImmutable(next.spec.scope, old.spec.scope, 'spec.scope'));
     append(errors, validateImmutable(next.spec.names.kind, old.spec.names.kind, 'spec.names.kind'));

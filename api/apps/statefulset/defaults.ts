@@ -1,10 +1,10 @@
 // Defaults of stateful sets. Upstream: SetDefaults_StatefulSet.
-import { setPodSpecDefaults } from '../../core/pod/defaults.ts';
+import { setTemplateDefaults } from '../../core/pod/defaults.ts';
 import type { StatefulSet } from './schema.ts';
 
 /** Changes the set. */
 export function setStatefulSetDefaults({ spec }: StatefulSet): void {
-  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  setTemplateDefaults(spec.template);
   const strategy = spec.updateStrategy;
   if (strategy) {
     // A strategy that is named without settings keeps none.

@@ -1,11 +1,12 @@
 // What `kubectl get jobs` shows. Upstream: printJob in pkg/printers/internalversion.
+import { isTrue } from '../../../machinery/conditions.ts';
 import { formatHumanDuration } from '../../../machinery/duration.ts';
 import { type Column, column } from '../../../machinery/kind.ts';
 import { ageColumn, workloadColumns } from '../../meta/columns.ts';
 import type { Job } from './schema.ts';
 
 function showStatus(job: Job): string {
-  const has = (type: string) => job.status?.conditions?.some((c) => c.type === type && c.status === 'True');
+  const has = (type: string) => isTrue(job.status?.conditions, type);
   if (has('Complete')) return 'Complete';
   if (has('Failed')) return 'Failed';
   if (job.metadata.deletionTimestamp) return 'Terminating';

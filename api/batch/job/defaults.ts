@@ -1,6 +1,6 @@
 // Defaults of jobs, and the selector and labels that tie a job to its pods.
 // Upstream: SetDefaults_Job and the job strategy.
-import { setPodSpecDefaults } from '../../core/pod/defaults.ts';
+import { setTemplateDefaults } from '../../core/pod/defaults.ts';
 import type { Job } from './schema.ts';
 
 const maxInt32 = 2 ** 31 - 1;
@@ -8,7 +8,7 @@ const maxInt32 = 2 ** 31 - 1;
 /** Changes the job. */
 export function setJobDefaults(job: Job): void {
   const { spec } = job;
-  if (spec.template?.spec) setPodSpecDefaults(spec.template.spec);
+  setTemplateDefaults(spec.template);
   // Without both, a job is one pod; with parallelism alone, a work queue without a fixed number of completions.
   if (spec.completions === undefined && spec.parallelism === undefined) {
     spec.completions = 1;

@@ -1,4 +1,5 @@
 // Validation of jobs. Upstream: ValidateJob in pkg/apis/batch/validation.
+import { isTrue } from '../../../machinery/conditions.ts';
 import { append, type FieldError, invalid, notSupported, required, tooLong } from '../../../machinery/field-error.ts';
 import { sortKeys } from '../../../machinery/go-json.ts';
 import { jsonEqual } from '../../../machinery/json.ts';
@@ -190,8 +191,7 @@ function validateCompletionsUpdate(next: JobSpec, old: JobSpec): FieldError[] {
 
 /** A suspended job without pods may still be told where to run, and with how much. */
 function isHeldBack({ spec, status }: Job): boolean {
-  const isSuspended = status?.conditions?.some((c) => c.type === 'Suspended' && c.status === 'True');
-  return spec.suspend === true && !status?.active && (!status?.startTime || isSuspended === true);
+  return spec.suspend === true && !status?.active && (!status?.startTime || isTrue(status.conditions, 'Suspended'));
 }
 
 function withoutFreeFields(template: JobSpec['template']): unknown {

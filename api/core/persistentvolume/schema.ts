@@ -18,6 +18,7 @@ import {
   vsphereVirtualDiskVolumeSource,
 } from '../pod/disk-volumes.ts';
 import { hostPathVolumeSource } from '../pod/volume.ts';
+import { accessModesField } from '../pod/volume-claim.ts';
 import {
   azureFilePersistentVolumeSource,
   cephFSPersistentVolumeSource,
@@ -37,11 +38,7 @@ export const volumeNodeAffinity = s.api('core.v1.VolumeNodeAffinity', 'Nodes tha
 });
 
 export const persistentVolumeSpec = s.api('core.v1.PersistentVolumeSpec', 'Where a volume is and what it can do.', {
-  accessModes: s.list(
-    s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
-    'How it can be mounted.',
-    atomic,
-  ),
+  accessModes: accessModesField('How it can be mounted.'),
   awsElasticBlockStore: s.field(awsElasticBlockStoreVolumeSource, 'An AWS disk.'),
   azureDisk: s.field(azureDiskVolumeSource, 'An Azure disk.'),
   azureFile: s.field(azureFilePersistentVolumeSource, 'An Azure file share.'),

@@ -1,9 +1,9 @@
 // What a persistent volume claim is; what it asks for stands in pod/volume-claim.ts, as ephemeral volumes do too.
 // https://kubernetes.io/docs/concepts/storage/persistent-volumes/
 import { conditionFields, objectFields } from '../../../machinery/metadata.ts';
-import { atomic, mandatory, mergedBy, s } from '../../../machinery/schema.ts';
+import { mandatory, mergedBy, s } from '../../../machinery/schema.ts';
 import type { ObjectOf } from '../../meta/object.ts';
-import { persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
+import { accessModesField, persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
 
 const condition = s.api('core.v1.PersistentVolumeClaimCondition', 'One aspect of the state of a claim.', {
   lastProbeTime: s.time('When it was last checked.', { always: true }),
@@ -18,25 +18,19 @@ export const modifyVolumeStatus = s.api('core.v1.ModifyVolumeStatus', 'How far a
   targetVolumeAttributesClassName: s.string('The class it changes to.'),
 });
 
+export const resizeStatuses = [
+  'ControllerResizeInProgress',
+  'ControllerResizeInfeasible',
+  'NodeResizeInProgress',
+  'NodeResizeInfeasible',
+  'NodeResizePending',
+] as const;
+
 const persistentVolumeClaimStatus = s.api('core.v1.PersistentVolumeClaimStatus', 'Observed state of a claim.', {
-  accessModes: s.list(
-    s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
-    'How the bound volume may be mounted.',
-    atomic,
-  ),
-  allocatedResourceStatuses: s.map(
-    s.string('', {
-      enum: [
-        'ControllerResizeInProgress',
-        'ControllerResizeInfeasible',
-        'NodeResizeInProgress',
-        'NodeResizeInfeasible',
-        'NodeResizePending',
-      ],
-    }),
-    'How far a resize is, by resource.',
-    { mapType: 'granular' },
-  ),
+  accessModes: accessModesField('How the bound volume may be mounted.'),
+  allocatedResourceStatuses: s.map(s.string('', { enum: resizeStatuses }), 'How far a resize is, by resource.', {
+    mapType: 'granular',
+  }),
   allocatedResources: s.map(s.quantity(''), 'What a resize has set aside.'),
   capacity: s.map(s.quantity(''), 'Size of the bound volume.'),
   conditions: s.list(condition, 'Resizing and modification.', mergedBy('type')),

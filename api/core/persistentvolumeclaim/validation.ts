@@ -8,6 +8,7 @@ import { diffInternal } from '../pod/spec-diff.ts';
 import { type PersistentVolumeClaimSpec, persistentVolumeClaimSpec } from '../pod/volume-claim.ts';
 import { validateClaimSpec } from '../pod/volume-claim-validation.ts';
 import type { PersistentVolumeClaim } from './schema.ts';
+import { resizeStatuses } from './schema.ts';
 
 export const betaStorageClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
@@ -82,13 +83,7 @@ function validateStorageClassAnnotation(next: PersistentVolumeClaim, old: Persis
   return [invalid(`metadata.annotations[${betaStorageClassAnnotation}]`, now, immutableText)];
 }
 
-const resizeStatuses = [
-  'ControllerResizeInProgress',
-  'ControllerResizeInfeasible',
-  'NodeResizeInProgress',
-  'NodeResizeInfeasible',
-  'NodeResizePending',
-].sort();
+const statusWords: readonly string[] = [...resizeStatuses].sort();
 
 export function validateClaimStatus({ status, spec }: PersistentVolumeClaim): FieldError[] {
   const errors = (spec.accessModes ?? []).length > 0 ? [] : [required('Spec.accessModes')];
@@ -99,7 +94,7 @@ export function validateClaimStatus({ status, spec }: PersistentVolumeClaim): Fi
   for (const [name, value] of Object.entries(status?.allocatedResourceStatuses ?? {})) {
     append(errors, validateResourceKey(name, statusPath));
     // Upstream shows the resource, not the word that it does not know.
-    if (!resizeStatuses.includes(value)) errors.push(notSupported(statusPath, name, resizeStatuses));
+    if (!statusWords.includes(value)) errors.push(notSupported(statusPath, name, statusWords));
   }
   for (const [name, amount] of Object.entries(status?.allocatedResources ?? {})) {
     const path = 'status.allocatedResources';

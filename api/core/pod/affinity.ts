@@ -54,24 +54,19 @@ const weightedPodAffinityTerm = s.api('core.v1.WeightedPodAffinityTerm', 'A weig
   weight: s.int32('1 to 100.', mandatory),
 });
 
-export const podAffinity = s.api('core.v1.PodAffinity', 'Pods to be near to.', {
+const podAffinityFields = {
   preferredDuringSchedulingIgnoredDuringExecution: s.list(
     weightedPodAffinityTerm,
     'Preferences, each with a weight.',
     atomic,
   ),
   requiredDuringSchedulingIgnoredDuringExecution: s.list(podAffinityTerm, 'Must hold when the pod is placed.', atomic),
-});
+} as const;
+
+export const podAffinity = s.api('core.v1.PodAffinity', 'Pods to be near to.', podAffinityFields);
 export interface PodAffinity extends TypeOf<typeof podAffinity> {}
 
-export const podAntiAffinity = s.api('core.v1.PodAntiAffinity', 'Pods to stay away from.', {
-  preferredDuringSchedulingIgnoredDuringExecution: s.list(
-    weightedPodAffinityTerm,
-    'Preferences, each with a weight.',
-    atomic,
-  ),
-  requiredDuringSchedulingIgnoredDuringExecution: s.list(podAffinityTerm, 'Must hold when the pod is placed.', atomic),
-});
+export const podAntiAffinity = s.api('core.v1.PodAntiAffinity', 'Pods to stay away from.', podAffinityFields);
 
 export const affinity = s.api('core.v1.Affinity', 'Scheduling rules of a pod.', {
   nodeAffinity: s.field(nodeAffinity, 'Which nodes.'),

@@ -1,5 +1,6 @@
 // What `kubectl get pods` shows. The Status column is not the phase: it tells the most telling
 // thing about the containers. Upstream: printPod in pkg/printers/internalversion.
+import { isTrue } from '../../../machinery/conditions.ts';
 import { formatAge } from '../../../machinery/duration.ts';
 import { type Column, column, wideColumn } from '../../../machinery/kind.ts';
 import { ageColumn, orNone } from '../../meta/columns.ts';
@@ -27,8 +28,8 @@ export function summarizePod(pod: Pod): PodSummary {
     restarts: init.restarts.count,
     lastRestart: init.restarts.last,
   };
-  const initialized = pod.status?.conditions?.some((c) => c.type === 'Initialized' && c.status === 'True');
-  if (init.status === undefined || initialized) addContainers(pod, summary, init.sidecarRestarts);
+  if (init.status === undefined || isTrue(pod.status?.conditions, 'Initialized'))
+    addContainers(pod, summary, init.sidecarRestarts);
   if (pod.metadata.deletionTimestamp) {
     if (pod.status?.reason === 'NodeLost') summary.status = 'Unknown';
     else if (!isFinished(pod)) summary.status = 'Terminating';
@@ -102,8 +103,7 @@ function addContainers(pod: Pod, summary: PodSummary, restarts: Restarts): void 
   summary.restarts = restarts.count;
   summary.lastRestart = restarts.last;
   if (summary.status !== 'Completed' || !hasRunning) return;
-  const isReady = pod.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
-  summary.status = isReady ? 'Running' : 'NotReady';
+  summary.status = isTrue(pod.status?.conditions, 'Ready') ? 'Running' : 'NotReady';
 }
 
 function showRestarts(pod: Pod, nowMs: number): string {
@@ -114,9 +114,7 @@ function showRestarts(pod: Pod, nowMs: number): string {
 function showReadinessGates(pod: Pod): string {
   const gates = pod.spec.readinessGates ?? [];
   if (gates.length === 0) return '<none>';
-  const passed = gates.filter((gate) =>
-    pod.status?.conditions?.some((c) => c.type === gate.conditionType && c.status === 'True'),
-  );
+  const passed = gates.filter((gate) => isTrue(pod.status?.conditions, gate.conditionType));
   return `${passed.length}/${gates.length}`;
 }
 

@@ -22,6 +22,11 @@ export function setPodSpecDefaults(spec: PodSpec): void {
   syncServiceAccount(spec);
 }
 
+/** Changes the template. */
+export function setTemplateDefaults(template: { spec?: PodSpec } | undefined): void {
+  if (template?.spec) setPodSpecDefaults(template.spec);
+}
+
 /** `serviceAccount` is the old name of `serviceAccountName`; readers of either find both. */
 export function syncServiceAccount(spec: PodSpec): void {
   if (spec.serviceAccountName) spec.serviceAccount = spec.serviceAccountName;

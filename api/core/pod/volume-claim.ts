@@ -10,12 +10,13 @@ const volumeResourceRequirements = s.api('core.v1.VolumeResourceRequirements', '
 });
 export interface VolumeResourceRequirements extends TypeOf<typeof volumeResourceRequirements> {}
 
+const accessMode = s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] });
+
+/** How a volume may be mounted. */
+export const accessModesField = (doc: string) => s.list(accessMode, doc, atomic);
+
 export const persistentVolumeClaimSpec = s.api('core.v1.PersistentVolumeClaimSpec', 'What a claim asks for.', {
-  accessModes: s.list(
-    s.string('', { enum: ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'] }),
-    'How it may be mounted.',
-    atomic,
-  ),
+  accessModes: accessModesField('How it may be mounted.'),
   dataSource: s.field(typedLocalObjectReference, 'Snapshot or claim to fill it from.'),
   dataSourceRef: s.field(typedObjectReference, 'Object to fill it from, of any kind.'),
   resources: s.field(volumeResourceRequirements, 'Least size, most size.', { always: true }),
