@@ -3,7 +3,8 @@
 const plain = /^[ !#-[\]-~]*$/;
 /** What Go takes for printable: letters, marks, numbers, punctuation, symbols, and of the spaces one. */
 const escapes = /["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
-const short: Record<string, string> = {
+/** What has an escape of one letter. */
+export const shortEscapes: Record<string, string> = {
   '"': '\\"', '\\': '\\\\', '\x07': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v',
 }; // biome-ignore format: one table
 
@@ -14,7 +15,7 @@ export function goQuote(text: string): string {
 }
 
 function escaped(character: string): string {
-  const known = short[character];
+  const known = shortEscapes[character];
   if (known) return known;
   const code = character.codePointAt(0)!;
   if (code >= 0xd800 && code < 0xe000) return '\ufffd';

@@ -2,7 +2,6 @@
 // bytes of a message. https://kubernetes.io/docs/reference/using-api/api-concepts/#protobuf-encoding
 import type { ObjectSchema } from '../../machinery/schema.ts';
 import { messageCodec } from './message.ts';
-import { readFields } from './values.ts';
 import { ProtobufError, WireReader } from './wire-reader.ts';
 import { type WireWriter, written } from './wire-writer.ts';
 
@@ -90,21 +89,18 @@ export function readEnvelope(bytes: Buffer, maxValues?: number): Envelope {
   const out: Envelope = { apiVersion: '', kind: '', raw: Buffer.alloc(0) };
   const reader = new WireReader(bytes, maxValues);
   reader.at = magic.length;
-  while (reader.at < bytes.length) {
-    const tag = reader.tag(bytes.length, 'Unknown');
+  reader.fields(bytes.length, 'Unknown', (_, tag) => {
     if (tag === 0x0a) readTypeMeta(reader, bytes.length, out);
     else if (tag === 0x12) out.raw = reader.bytes(bytes.length);
-    else reader.skip(tag % 8, bytes.length);
-  }
+  });
   return out;
 }
 
 function readTypeMeta(reader: WireReader, end: number, out: TypeMeta): void {
-  readFields(reader, end, 'TypeMeta', (tag, stop) => {
+  const stop = reader.lengthEnd(end);
+  reader.fields(stop, 'TypeMeta', (_, tag) => {
     if (tag === 0x0a) out.apiVersion = reader.text(stop);
     else if (tag === 0x12) out.kind = reader.text(stop);
-    else return false;
-    return true;
   });
 }
 

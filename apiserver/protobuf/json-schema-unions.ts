@@ -8,7 +8,7 @@ import {
 } from '../../api/apiextensions/customresourcedefinition/json-schema.ts';
 import { isObject } from '../../machinery/json.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
-import { readFields, type ValueCodec, writeMessage } from './values.ts';
+import { type ValueCodec, writeMessage } from './values.ts';
 import { type WireReader, wire } from './wire-reader.ts';
 import type { WireWriter } from './wire-writer.ts';
 
@@ -85,12 +85,12 @@ export function unionCodec(schema: AnySchema, objectValue: (of: ObjectSchema) =>
     },
     read(r, end, depth) {
       let out: unknown;
-      readFields(r, end, 'JSONSchemaProps', (tag, stop) => {
+      const stop = r.lengthEnd(end);
+      r.fields(stop, 'JSONSchemaProps', (_, tag) => {
         if (tag === union.schema) out = inner.read(r, stop, depth + 1);
-        else if (tag !== union.other) return false;
-        else if (isObject(out)) r.skip(tag % 8, stop);
-        else out = union.readOther(r, stop, { schema: inner, depth: depth + 1, previous: out });
-        return true;
+        else if (tag === union.other && !isObject(out)) {
+          out = union.readOther(r, stop, { schema: inner, depth: depth + 1, previous: out });
+        }
       });
       return out ?? union.neither;
     },

@@ -54,15 +54,6 @@ const double: ValueCodec = {
   read: (r, end) => r.double(end),
 };
 
-/** A small message: `read` gets its fields one by one. */
-export function readFields(r: WireReader, end: number, name: string, read: (number: number, end: number) => boolean) {
-  const stop = r.lengthEnd(end);
-  while (r.at < stop) {
-    const tag = r.tag(stop, name);
-    if (!read(tag, stop)) r.skip(tag % 8, stop);
-  }
-}
-
 /** Writes what `body` writes as a message, after its length. */
 export function writeMessage(w: WireWriter, body: () => void): void {
   const before = w.written;
@@ -92,10 +83,10 @@ const time = (micro: boolean): ValueCodec => ({
     let seconds: number | bigint = 0;
     let nanos = 0;
     const start = r.at;
-    readFields(r, end, 'Timestamp', (tag, stop) => {
+    const stop = r.lengthEnd(end);
+    r.fields(stop, 'Timestamp', (_, tag) => {
       if (tag === 0x08) seconds = r.int(stop);
       else if (tag === 0x10) nanos = r.int32(stop);
-      return tag === 0x08 || tag === 0x10;
     });
     if (r.at === start + 1) return null;
     return timeText(Number(seconds), micro ? nanos : 0, micro);
@@ -122,9 +113,9 @@ function writeText(w: WireWriter, value: string): void {
 /** The text under 1; undefined where there is none. */
 function readText(r: WireReader, end: number, name: string): string | undefined {
   let out: string | undefined;
-  readFields(r, end, name, (tag, stop) => {
+  const stop = r.lengthEnd(end);
+  r.fields(stop, name, (_, tag) => {
     if (tag === 0x0a) out = r.text(stop);
-    return tag === 0x0a;
   });
   return out;
 }
@@ -155,12 +146,11 @@ const intOrString: ValueCodec = {
     let isText = false;
     let number = 0;
     let word = '';
-    readFields(r, end, 'IntOrString', (tag, stop) => {
+    const stop = r.lengthEnd(end);
+    r.fields(stop, 'IntOrString', (_, tag) => {
       if (tag === 0x08) isText = Number(r.int(stop)) === 1;
       else if (tag === 0x10) number = r.int32(stop);
       else if (tag === 0x1a) word = r.text(stop);
-      else return false;
-      return true;
     });
     return isText ? word : number;
   },
@@ -228,11 +218,10 @@ function textCodec(format: string | undefined): ValueCodec {
 export function readEntry(r: WireReader, end: number, value: ValueCodec, depth: number, into: object): void {
   let key = '';
   let found: unknown;
-  readFields(r, end, 'MapEntry', (tag, stop) => {
+  const stop = r.lengthEnd(end);
+  r.fields(stop, 'MapEntry', (_, tag) => {
     if (tag === 0x0a) key = r.text(stop);
     else if (tag === ((2 << 3) | value.wireType)) found = value.read(r, stop, depth, found);
-    else return false;
-    return true;
   });
   setKey(into as Record<string, unknown>, key, found ?? value.zero() ?? null);
 }

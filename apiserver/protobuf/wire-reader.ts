@@ -72,6 +72,16 @@ export class WireReader {
     return tag;
   }
 
+  /** The fields up to `end`: `read` takes the values of those it knows, by number or tag; the others are passed over. */
+  fields(end: number, message: string, read: (number: number, tag: number) => void): void {
+    while (this.at < end) {
+      const tag = this.tag(end, message);
+      const start = this.at;
+      read(Math.floor(tag / 8), tag);
+      if (this.at === start) this.skip(tag % 8, end);
+    }
+  }
+
   /** Where the bytes end whose length stands here. */
   lengthEnd(end: number): number {
     const length = this.int(end);

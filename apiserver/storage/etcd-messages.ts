@@ -127,22 +127,12 @@ export const watchAllRequest = (startRevision: number) =>
     }),
   );
 
-/** Calls `field` with each field's number; it reads the value and says so, or it is passed over. */
-function readFields(reader: WireReader, end: number, field: (number: number) => boolean): void {
-  while (reader.at < end) {
-    const found = reader.tag(end, 'etcd');
-    if (!field(Math.floor(found / 8))) reader.skip(found % 8, end);
-  }
-}
-
 function readHeader(reader: WireReader, end: number): AnswerHeader {
   const header: AnswerHeader = { clusterId: '', revision: 0, term: 0 };
-  readFields(reader, end, (field) => {
+  reader.fields(end, 'etcd', (field) => {
     if (field === 1) header.clusterId = String(BigInt.asUintN(64, BigInt(reader.int(end))));
     else if (field === 3) header.revision = Number(reader.int(end));
     else if (field === 4) header.term = Number(reader.int(end));
-    else return false;
-    return true;
   });
   return header;
 }
@@ -156,13 +146,11 @@ interface KeyValue extends EtcdEntry {
 
 function readKeyValue(reader: WireReader, end: number): KeyValue {
   const kv: KeyValue = { key: '', value: nothing, modRevision: 0, createRevision: 0 };
-  readFields(reader, end, (field) => {
+  reader.fields(end, 'etcd', (field) => {
     if (field === 1) kv.key = reader.text(end);
     else if (field === 2) kv.createRevision = Number(reader.int(end));
     else if (field === 3) kv.modRevision = Number(reader.int(end));
     else if (field === 5) kv.value = reader.bytes(end);
-    else return false;
-    return true;
   });
   return kv;
 }
@@ -174,13 +162,11 @@ function readEntry(reader: WireReader, end: number): EtcdEntry {
 
 function readRange(reader: WireReader, end: number): RangeAnswer {
   const answer: RangeAnswer = { header: noHeader, entries: [], more: false, count: 0 };
-  readFields(reader, end, (field) => {
+  reader.fields(end, 'etcd', (field) => {
     if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
     else if (field === 2) answer.entries.push(readEntry(reader, reader.lengthEnd(end)));
     else if (field === 3) answer.more = reader.int(end) !== 0;
     else if (field === 4) answer.count = Number(reader.int(end));
-    else return false;
-    return true;
   });
   return answer;
 }
@@ -192,17 +178,13 @@ function readSwapAnswer(bytes: Buffer): SwapAnswer {
   const end = bytes.length;
   const answer: SwapAnswer = { header: noHeader, succeeded: false, current: undefined };
   const readResponse = (stop: number) =>
-    readFields(reader, stop, (field) => {
-      if (field !== 1) return false;
-      answer.current = readRange(reader, reader.lengthEnd(stop)).entries[0];
-      return true;
+    reader.fields(stop, 'etcd', (field) => {
+      if (field === 1) answer.current = readRange(reader, reader.lengthEnd(stop)).entries[0];
     });
-  readFields(reader, end, (field) => {
+  reader.fields(end, 'etcd', (field) => {
     if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
     else if (field === 2) answer.succeeded = reader.int(end) !== 0;
     else if (field === 3) readResponse(reader.lengthEnd(end));
-    else return false;
-    return true;
   });
   return answer;
 }
@@ -210,10 +192,8 @@ function readSwapAnswer(bytes: Buffer): SwapAnswer {
 function readAnswer(bytes: Buffer): Answer {
   const reader = new WireReader(bytes);
   const answer = { header: noHeader };
-  readFields(reader, bytes.length, (field) => {
-    if (field !== 1) return false;
-    answer.header = readHeader(reader, reader.lengthEnd(bytes.length));
-    return true;
+  reader.fields(bytes.length, 'etcd', (field) => {
+    if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(bytes.length));
   });
   return answer;
 }
@@ -225,11 +205,9 @@ const readNumberAnswer =
     const reader = new WireReader(bytes);
     const end = bytes.length;
     const answer = { header: noHeader, value: 0 as number | bigint };
-    readFields(reader, end, (field) => {
+    reader.fields(end, 'etcd', (field) => {
       if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
       else if (field === numberField) answer.value = reader.int(end);
-      else return false;
-      return true;
     });
     return answer;
   };
@@ -257,11 +235,9 @@ export const statusMethod = method('Maintenance/Status', readNumberAnswer(3));
 function readEvent(reader: WireReader, end: number): EtcdEvent {
   let type: EtcdEvent['type'] = 'PUT';
   let kv: KeyValue = { key: '', value: nothing, modRevision: 0, createRevision: 0 };
-  readFields(reader, end, (field) => {
+  reader.fields(end, 'etcd', (field) => {
     if (field === 1) type = reader.int(end) === 1 ? 'DELETE' : 'PUT';
     else if (field === 2) kv = readKeyValue(reader, reader.lengthEnd(end));
-    else return false;
-    return true;
   });
   const { key, value, modRevision, createRevision } = kv;
   return { type, key, value, modRevision, isCreate: createRevision === modRevision };
@@ -279,15 +255,13 @@ export function readWatchAnswer(bytes: Buffer): WatchAnswer {
   };
   let canceled = false;
   let reason = '';
-  readFields(reader, end, (field) => {
+  reader.fields(end, 'etcd', (field) => {
     if (field === 1) answer.header = readHeader(reader, reader.lengthEnd(end));
     else if (field === 3) answer.created = reader.int(end) !== 0;
     else if (field === 4) canceled = reader.int(end) !== 0;
     else if (field === 5) answer.compactRevision = Number(reader.int(end));
     else if (field === 6) reason = reader.text(end);
     else if (field === 11) answer.events.push(readEvent(reader, reader.lengthEnd(end)));
-    else return false;
-    return true;
   });
   if (canceled) answer.cancelReason = reason;
   return answer;

@@ -1,4 +1,5 @@
 // Functions over strings, by code points. Upstream: cel-go's ext/strings.go.
+import { shortEscapes } from '../../go-quote.ts';
 import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
 import { formatString } from '../format-string.ts';
@@ -120,22 +121,11 @@ function trim(text: string): string {
   return text.slice(from, to);
 }
 
-const quoteEscapes: Record<string, string> = {
-  '\x07': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '\\': '\\\\',
-  '"': '\\"',
-};
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
 const toQuote = /[\x07-\r\\"]/g;
 
 function quote(text: string): string {
-  return `"${text.replace(toQuote, (char) => quoteEscapes[char]!)}"`;
+  return `"${text.replace(toQuote, (char) => shortEscapes[char]!)}"`;
 }
 
 export const stringLibrary: Library = {
