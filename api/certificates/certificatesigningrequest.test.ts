@@ -114,6 +114,40 @@ describe('writers', () => {
     ]);
   });
 
+  test('times of many conditions are filled in in linear time', () => {
+    const many = (name: string, count: number) =>
+      Array.from({ length: count }, (_, i) => ({ type: `${name}${i}`, status: 'True' }));
+    const old = { ...make(), status: { conditions: many('old', 15_000) } };
+    const next = { ...make(), status: { conditions: [...many('new', 60_000), approved, ...many('old', 10)] } };
+    const start = process.cpuUsage();
+    kind.prepareForStatusUpdate!(next, old, { nowMs });
+    const { user } = process.cpuUsage(start);
+    assert.ok(user < 1_500_000, `${user / 1000} ms`);
+    assert.equal(next.status.conditions.length, 60_011);
+  });
+
+  test('a condition that was there keeps its time as long as its status', () => {
+    const before = { ...approved, type: 'Other', lastTransitionTime: '2025-01-01T00:00:00Z' };
+    const old = make(
+      {},
+      { conditions: [before, { ...approved, type: 'Third', lastTransitionTime: '2024-01-01T00:00:00Z' }] },
+    );
+    const next = make(
+      {},
+      {
+        conditions: [
+          { type: 'Other', status: 'True' },
+          { type: 'Third', status: 'False' },
+        ],
+      },
+    );
+    kind.prepareForStatusUpdate!(next, old, { nowMs });
+    assert.deepEqual(
+      next.status.conditions.map((c: any) => c.lastTransitionTime),
+      ['2025-01-01T00:00:00Z', now],
+    );
+  });
+
   test('signers do not approve, and nobody takes a decision back', () => {
     const old = make();
     const next = make({}, { conditions: [approved] });

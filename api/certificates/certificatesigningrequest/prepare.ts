@@ -26,11 +26,10 @@ export function prepareRequestStatus(
   old: CertificateSigningRequest,
   context: PrepareContext,
 ): void {
-  const oldConditions = old.status?.conditions ?? [];
-  const conditions = draft.status?.conditions?.map((condition) => {
-    if (condition.type !== 'Approved' && condition.type !== 'Denied') return condition;
-    return oldConditions.find((before) => before.type === condition.type) ?? condition;
-  });
+  const decided = (old.status?.conditions ?? []).filter(({ type }) => type === 'Approved' || type === 'Denied');
+  const conditions = draft.status?.conditions?.map(
+    (condition) => decided.find(({ type }) => type === condition.type) ?? condition,
+  );
   draft.status = { ...draft.status, ...(conditions && { conditions }) };
   fillConditionTimes(draft, old, context);
 }
@@ -55,13 +54,12 @@ function fillConditionTimes(
   const { conditions } = draft.status ?? {};
   if (!conditions) return;
   const now = timestamp(nowMs);
-  const filled = conditions.map((condition) => {
-    const before = old.status?.conditions?.find((c) => c.type === condition.type && c.status === condition.status);
-    return {
-      ...condition,
-      lastUpdateTime: condition.lastUpdateTime ?? now,
-      lastTransitionTime: condition.lastTransitionTime ?? before?.lastTransitionTime ?? now,
-    };
-  });
+  const nameOf = ({ type, status }: (typeof conditions)[number]) => `${status} ${type}`;
+  const before = new Map((old.status?.conditions ?? []).map((one) => [nameOf(one), one.lastTransitionTime]));
+  const filled = conditions.map((condition) => ({
+    ...condition,
+    lastUpdateTime: condition.lastUpdateTime ?? now,
+    lastTransitionTime: condition.lastTransitionTime ?? before.get(nameOf(condition)) ?? now,
+  }));
   draft.status = { ...draft.status, conditions: filled };
 }
