@@ -80,6 +80,17 @@ describe('service account tokens', () => {
     assert.equal(await userOf(api, others, token), undefined);
   });
 
+  test('for many audiences are held against many in linear time', async () => {
+    const { api, tokens, issue } = await start();
+    const many = (name: string, count: number) => Array.from({ length: count }, (_, i) => `${name}${i}`);
+    const token = await issue({ audiences: many('a', 20_000) });
+    const begin = process.cpuUsage();
+    const found = await tokens.authenticate(token, api.context, [...many('b', 60_000), 'a7']);
+    const { user: used } = process.cpuUsage(begin);
+    assert.deepEqual(found?.audiences, ['a7']);
+    assert.ok(used < 1_500_000, `${used / 1000} ms`);
+  });
+
   test('end with what they are bound to', async () => {
     const { api, tokens, issue } = await start();
     const pods = '/api/v1/namespaces/default/pods';

@@ -127,7 +127,8 @@ export class ServiceAccountTokens {
       return known && { user: known.user, audiences: own };
     }
     const given = typeof payload.aud === 'string' ? [payload.aud] : (payload.aud ?? []);
-    const shared = given.filter((a) => audiences.includes(a));
+    const asked = new Set(audiences);
+    const shared = given.filter((audience) => asked.has(audience));
     const claims = payload['kubernetes.io'] as KubernetesClaims | undefined;
     if (shared.length === 0 || !claims || !isLive(claims, objects, this.#clock.now())) return undefined;
     const { namespace, serviceaccount, pod, node } = claims;

@@ -50,8 +50,8 @@ function identityOf(
   wanted: readonly string[],
   own: readonly string[],
 ): Identity | undefined {
-  const given: readonly string[] = audiences?.length > 0 ? audiences : own;
-  const shared = wanted.filter((audience) => given.includes(audience));
+  const given = new Set<string>(audiences?.length > 0 ? audiences : own);
+  const shared = wanted.filter((audience) => given.has(audience));
   if (shared.length === 0) return undefined;
   const { username = '', uid, groups, extra } = user;
   return {

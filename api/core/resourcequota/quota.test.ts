@@ -114,3 +114,16 @@ test('of many wrong scopes some are told of, each time with all', () => {
   assert.equal(createRefusals(kind, { spec: { hard: { cpu: '1' }, scopes } }).length, 10);
   assert.equal(createRefusals(kind, { spec: { hard: { cpu: '1' }, scopeSelector: { matchExpressions } } }).length, 10);
 });
+
+test('many scopes and many resources are looked at in linear time', () => {
+  const names = Array.from({ length: 20_000 }, (_, i) => [`count/things.example${i}.com`, '1']);
+  const expression = { scopeName: 'Terminating', operator: 'Exists' };
+  const spec = {
+    hard: Object.fromEntries(names),
+    scopeSelector: { matchExpressions: Array.from({ length: 20_000 }, () => expression) },
+  };
+  const start = process.cpuUsage();
+  assert.deepEqual(createRefusals(kind, { spec }), []);
+  const { user } = process.cpuUsage(start);
+  assert.ok(user < 2_000_000, `${user / 1000} ms`);
+});

@@ -82,12 +82,16 @@ function validateSelector(spec: ResourceQuotaSpec, path: string): FieldError[] {
   const expressions = spec.scopeSelector.matchExpressions ?? [];
   const errors: FieldError[] = [];
   const shown = { MatchExpressions: expressions.map(showExpression) };
+  // Many may be of one scope, and limits may be many.
+  const foreignOf = new Map<string, string[]>();
   let foreign = 0;
   for (const expression of expressions) {
     const { scopeName } = expression;
     if (!isScope(scopeName)) errors.push(invalid(`${path}.scopeName`, scopeName, 'unsupported scope'));
-    for (const _ of foreign < maxListErrors && isScope(scopeName) ? foreignTo(scopeName, spec) : []) {
-      if (foreign++ < maxListErrors) errors.push(invalid(path, shown, foreignText));
+    else if (foreign < maxListErrors) {
+      const names = foreignOf.getOrInsertComputed(scopeName, () => foreignTo(scopeName, spec));
+      for (const _ of names.slice(0, maxListErrors - foreign)) errors.push(invalid(path, shown, foreignText));
+      foreign += names.length;
     }
     append(errors, validateExpression(expression, path));
   }
