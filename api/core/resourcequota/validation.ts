@@ -83,13 +83,13 @@ function validateSelector(spec: ResourceQuotaSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const shown = { MatchExpressions: expressions.map(showExpression) };
   // Many may be of one scope, and limits may be many.
-  const foreignOf = new Map<string, string[]>();
+  const foreignOf = new Map<string, string[]>(quotaScopes.map((scope) => [scope, foreignTo(scope, spec)]));
   let foreign = 0;
   for (const expression of expressions) {
     const { scopeName } = expression;
     if (!isScope(scopeName)) errors.push(invalid(`${path}.scopeName`, scopeName, 'unsupported scope'));
     else if (foreign < maxListErrors) {
-      const names = foreignOf.getOrInsertComputed(scopeName, () => foreignTo(scopeName, spec));
+      const names = foreignOf.get(scopeName) ?? [];
       for (const _ of names.slice(0, maxListErrors - foreign)) errors.push(invalid(path, shown, foreignText));
       foreign += names.length;
     }

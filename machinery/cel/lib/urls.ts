@@ -127,7 +127,9 @@ function queryOf(query: string): Value {
     const key = unescapeQuery(at < 0 ? part : part.slice(0, at));
     const value = unescapeQuery(at < 0 ? '' : part.slice(at + 1));
     if (key === undefined || value === undefined) continue;
-    entries.getOrInsert(key, []).push(value);
+    const values = entries.get(key);
+    if (values === undefined) entries.set(key, [value]);
+    else values.push(value);
   }
   return new EntryMap(new Map([...entries].map(([key, values]) => [key, [key, new ArrayList(values)]])));
 }
