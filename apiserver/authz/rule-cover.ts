@@ -14,8 +14,7 @@ export function findUncovered(wanted: readonly PolicyRule[], owned: readonly Pol
       const request = requestOf(what);
       if (owned.some((one) => allows(one, request))) continue;
       const key = JSON.stringify(what.nonResourceURLs ? what : { ...what, verbs: [] });
-      if (!found.has(key)) found.set(key, { what, verbs: new Set() });
-      found.get(key)!.verbs.add(request.verb);
+      found.getOrInsertComputed(key, () => ({ what, verbs: new Set() })).verbs.add(request.verb);
       if (++count >= maxUncovered) break;
     }
     if (count >= maxUncovered) break;

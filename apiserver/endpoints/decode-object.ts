@@ -60,6 +60,9 @@ export interface Wanted {
   refuse?(why: string, cause?: unknown): StatusError;
 }
 
+/** A body that is of this kind, in its first version. */
+export const wantedAs = ({ kind, apiVersion, storage }: Kind): Wanted => ({ kind, apiVersion, schema: storage.schema });
+
 /** Decodes a body by any schema with a kind and apiVersion. */
 export function decodeAs(
   want: Wanted,

@@ -94,13 +94,13 @@ export class KindTable {
   #enter(kind: Kind): void {
     const key = `${kind.group}/${kind.kind}`;
     // Versions of a custom kind are kinds of their own; the first of them speaks for all.
-    if (!this.#byStorage.has(key)) this.#byStorage.set(key, kind);
+    this.#byStorage.getOrInsert(key, kind);
     const resource = `${kind.group}/${kind.plural}`;
     this.#byResource.set(resource, [...this.ofResource(kind.group, kind.plural), kind]);
     for (const version of kind.served) {
       const entry = { kind, version };
       this.#byPath.set(pathOf(kind, version), entry);
-      this.#byKind.set(kindKeyOf(kind, version), this.#byKind.get(kindKeyOf(kind, version)) ?? entry);
+      this.#byKind.getOrInsert(kindKeyOf(kind, version), entry);
     }
   }
 

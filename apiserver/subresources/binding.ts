@@ -7,7 +7,7 @@ import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { parseBody } from '../endpoints/body.ts';
-import { decodeAs } from '../endpoints/decode-object.ts';
+import { decodeAs, wantedAs } from '../endpoints/decode-object.ts';
 import { type Answer, type ApiRequest, successStatus } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
 import { admitAs } from '../registry/admission-request.ts';
@@ -16,7 +16,7 @@ import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 
 const speaks = { group: '', version: 'v1', kind: 'Binding' };
-const binding = { kind: 'Binding', apiVersion: BindingKind.apiVersion, schema: BindingKind.storage.schema };
+const binding = wantedAs(BindingKind);
 
 /** Binds the pod that `podName` (or the binding itself) names. */
 export async function bindPod(context: ApiContext, request: ApiRequest, podName: string): Promise<Answer> {
@@ -53,20 +53,10 @@ export async function bindPod(context: ApiContext, request: ApiRequest, podName:
       const both = { ...draft.metadata[field], ...value.metadata[field] };
       if (Object.keys(both).length > 0) draft.metadata[field] = both;
     }
-    const time = timestamp(nowMs);
-    const conditions: { type: string }[] = (draft.status.conditions ?? []).filter(
-      (c: { type: string }) => c.type !== 'PodScheduled',
-    );
-    draft.status.conditions = [
-      ...conditions,
-      {
-        type: 'PodScheduled',
-        status: 'True',
-        lastProbeTime: null,
-        lastTransitionTime: time,
-        observedGeneration: old.metadata.generation,
-      },
-    ];
+    const others = (draft.status.conditions ?? []).filter((c: { type: string }) => c.type !== 'PodScheduled');
+    const times = { lastProbeTime: null, lastTransitionTime: timestamp(nowMs) };
+    const scheduled = { type: 'PodScheduled', status: 'True', ...times, observedGeneration: old.metadata.generation };
+    draft.status.conditions = [...others, scheduled];
     return draft;
   };
   // The rules of pods forbid what binding does, so it checks and prepares for itself.

@@ -8,7 +8,7 @@ import { badRequestError, isConflict } from '../../machinery/errors.ts';
 import { cloneJson } from '../../machinery/json.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import { parseBody } from '../endpoints/body.ts';
-import { decodeAs } from '../endpoints/decode-object.ts';
+import { decodeAs, wantedAs } from '../endpoints/decode-object.ts';
 import { type ApiRequest, successStatus } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
 import { admitAs } from '../registry/admission-request.ts';
@@ -21,7 +21,7 @@ import type { Subresource } from './handler.ts';
 const maxTries = 20;
 const why = { reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' };
 const speaks = { group: 'policy', version: 'v1', kind: 'Eviction' };
-const eviction = { kind: 'Eviction', apiVersion: EvictionKind.apiVersion, schema: EvictionKind.storage.schema };
+const eviction = wantedAs(EvictionKind);
 
 interface Wanted {
   wanted: DeleteOptions;

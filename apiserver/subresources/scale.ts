@@ -9,7 +9,7 @@ import { finish } from '../../machinery/steps.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { applyChecked, readConfiguration } from '../endpoints/apply.ts';
 import { applyType, baseType, parseBody } from '../endpoints/body.ts';
-import { decodeAs, type Wanted } from '../endpoints/decode-object.ts';
+import { decodeAs, type Wanted, wantedAs } from '../endpoints/decode-object.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
 import { readPatch, refusal } from '../endpoints/patch.ts';
@@ -23,7 +23,7 @@ import type { Subresource } from './handler.ts';
 import { parentEntries, type ReplicasPaths, replicasPaths, scaleEntries, scaleVersions } from './scale-fields.ts';
 
 const speaks = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
-const scale = { kind: 'Scale', apiVersion: ScaleKind.apiVersion, schema: ScaleKind.storage.schema };
+const scale = wantedAs(ScaleKind);
 
 function scaleOf(kind: Kind, object: KubeObject): KubeObject {
   const { specReplicasPath, statusReplicasPath, selector } = kind.subresources.scale!;

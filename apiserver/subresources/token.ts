@@ -8,16 +8,12 @@ import type { ObjectMeta } from '../../machinery/metadata.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { BoundObject } from '../authn/tokens.ts';
 import { parseBody } from '../endpoints/body.ts';
-import { decodeAs } from '../endpoints/decode-object.ts';
+import { decodeAs, wantedAs } from '../endpoints/decode-object.ts';
 import { readWriteOptions } from '../endpoints/options.ts';
 import { admitAs } from '../registry/admission-request.ts';
 import type { Subresource, SubresourceContext } from './handler.ts';
 
-const tokenRequest = {
-  kind: 'TokenRequest',
-  apiVersion: TokenRequestKind.apiVersion,
-  schema: TokenRequestKind.storage.schema,
-};
+const tokenRequest = wantedAs(TokenRequestKind);
 const tokenRequestKind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
 const minSeconds = 600;
 const maxSeconds = 2 ** 32;
@@ -86,10 +82,8 @@ export const tokenSubresource: Subresource = {
       throw notFoundError({ group: '', resource: 'serviceaccounts' }, name);
     const { audiences, expirationSeconds = 3600, boundObjectRef } = value.spec;
     if (expirationSeconds < minSeconds || expirationSeconds > maxSeconds) {
-      const detail =
-        expirationSeconds < minSeconds
-          ? 'may not specify a duration less than 10 minutes'
-          : 'may not specify a duration larger than 2^32 seconds';
+      const limit = expirationSeconds < minSeconds ? 'less than 10 minutes' : 'larger than 2^32 seconds';
+      const detail = `may not specify a duration ${limit}`;
       throw invalidError(tokenRequestKind, '', [invalid('spec.expirationSeconds', expirationSeconds, detail)]);
     }
     const speaks = { ...tokenRequestKind, version: 'v1' };
