@@ -10,6 +10,7 @@ import { AnswerCache } from '../../machinery/answer-cache.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { ConfigFileError, type ConfigFileForm, parseConfig } from '../../machinery/config-file.ts';
 import { parseGoDuration, tryGoDuration } from '../../machinery/duration.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { invalid, notSupported } from '../../machinery/field-error.ts';
 import { fullNameOf, registryOf } from '../../machinery/image-reference.ts';
 import type { Logger } from '../../machinery/log.ts';
@@ -101,7 +102,7 @@ class Provider {
     try {
       accessSync(this.#path, constants.X_OK);
     } catch (err) {
-      throw new ConfigFileError(`credential provider ${config.name}: ${(err as Error).message}`, { cause: err });
+      throw new ConfigFileError(`credential provider ${config.name}: ${messageOf(err)}`, { cause: err });
     }
   }
 
