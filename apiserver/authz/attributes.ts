@@ -1,6 +1,7 @@
 // What is to be authorized, and the answer.
 import { forbiddenError, joinErrors, StatusError } from '../../machinery/errors.ts';
 import { parseFieldSelector } from '../../machinery/fields.ts';
+import { goQuote } from '../../machinery/go-quote.ts';
 import { parseLabelSelector, type SelectorOperator } from '../../machinery/labels.ts';
 import type { UserInfo } from '../authn/user.ts';
 
@@ -125,11 +126,11 @@ function readable<T>(read: () => readonly T[]): readonly T[] {
 
 /** The sentence of a 403. */
 export function describeDenial(a: Attributes): string {
-  const user = JSON.stringify(a.user.username);
-  if (!a.isResource) return `User ${user} cannot ${a.verb} path ${JSON.stringify(a.path)}`;
+  const user = goQuote(a.user.username);
+  if (!a.isResource) return `User ${user} cannot ${a.verb} path ${goQuote(a.path)}`;
   const resource = a.subresource ? `${a.resource}/${a.subresource}` : a.resource;
-  const where = a.namespace ? `in the namespace ${JSON.stringify(a.namespace)}` : 'at the cluster scope';
-  return `User ${user} cannot ${a.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(a.group)} ${where}`;
+  const where = a.namespace ? `in the namespace ${goQuote(a.namespace)}` : 'at the cluster scope';
+  return `User ${user} cannot ${a.verb} resource ${goQuote(resource)} in API group ${goQuote(a.group)} ${where}`;
 }
 
 /** The 403 of what was not allowed; `reason`: what those say who had no opinion. */

@@ -163,5 +163,10 @@ describe('the authorizer', () => {
       'User "jane" cannot list resource "nodes" in API group "" at the cluster scope',
     );
     assert.equal(says('GET /metrics'), 'User "jane" cannot get path "/metrics"');
+    const jane = { ...attributes('GET /metrics').user, username: 'j\x01\u{200b}' };
+    assert.equal(
+      describeDenial({ ...attributes('GET /metrics'), user: jane }),
+      'User "j\\x01\\u200b" cannot get path "/metrics"',
+    );
   });
 });
