@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { headersBack, headersOnward } from './server-headers.ts';
+import { codeBack, headersBack, headersOnward } from './server-headers.ts';
 
 test('what is for one connection alone goes on in no direction, whether it is known or named', () => {
   const headers = {
@@ -21,4 +21,11 @@ test('who asks is told of, his credentials and the form of his connection are no
   const onward = headersOnward(headers, '10.0.0.1', (name) => name.startsWith('x-remote-'));
   assert.deepEqual(onward, { accept: 'text/plain', 'x-forwarded-for': '10.0.0.2, 10.0.0.1' });
   assert.deepEqual(headersOnward({}, undefined), {});
+});
+
+test('a code that is none comes back as one of a bad server', () => {
+  assert.deepEqual(
+    [undefined, 0, 99, 101, 200, 404, 599, 600, 999].map(codeBack),
+    [502, 502, 502, 502, 200, 404, 599, 502, 502],
+  );
 });

@@ -38,3 +38,6 @@ export function headersBack(headers: Headers, endsHere: Test = () => false): Rec
   const kept = Object.entries(headers).filter(([name]) => !hopHeaders.has(name) && !named.has(name) && !endsHere(name));
   return Object.fromEntries(kept) as Record<string, string>; // or lists of them, which Node writes as well
 }
+
+/** The code of an answer as it comes back through a proxy: what is none (RFC 9110, 15) stands for one of a bad server. */
+export const codeBack = (code = 0): number => (code >= 200 && code <= 599 ? code : 502);

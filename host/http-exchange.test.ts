@@ -47,3 +47,16 @@ test('a kept connection that the other side ends is not the end of the question'
     },
   ).finally(() => agent.destroy());
 });
+
+test('an answer in another protocol is none, and does not keep us waiting', () =>
+  served(
+    ({ socket }) => socket.end('HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
+    (port) =>
+      assert.rejects(postJson({ protocol: 'http:', host: '127.0.0.1', port, path: '/' }, {}, 100), /switch protocols/),
+  ));
+
+test('an answer that breaks off is none', () =>
+  served(
+    (_, response) => void response.writeHead(200, { 'content-length': 100 }).write('half', () => response.destroy()),
+    (port) => assert.rejects(postJson({ protocol: 'http:', host: '127.0.0.1', port, path: '/' }, {}, 100)),
+  ));

@@ -1,12 +1,12 @@
 // A request for an aggregated server goes on to it as it came, with who is asking in headers of ours; the answer comes
 // back as it is, also one that goes on for long. Upstream: kube-aggregator's proxy handler.
 import type { IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import type { APIServiceSpec } from '../../api/apiregistration/apiservice.ts';
+import { ask } from '../../host/http-exchange.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import { headersBack, headersOnward } from '../server-headers.ts';
+import { codeBack, headersBack, headersOnward } from '../server-headers.ts';
 import { describeFailure } from '../webhook-client.ts';
 import { asHeaderBytes, identityHeaders, isIdentityHeader, type RemoteClient } from './remote.ts';
 
@@ -20,7 +20,7 @@ const textAnswer = (code: number, text: string): FrontResponse => ({
 export const unavailable = (): FrontResponse => textAnswer(503, 'service unavailable');
 
 /** Sends a request on. Resolves once the answer began, or with the answer where there is no other. */
-export function relayTo(
+export async function relayTo(
   client: RemoteClient,
   spec: APIServiceSpec,
   front: FrontRequest,
@@ -30,7 +30,7 @@ export function relayTo(
   try {
     target = client.optionsOf(spec);
   } catch (err) {
-    if (err instanceof StatusError) return Promise.resolve(unavailable());
+    if (err instanceof StatusError) return unavailable();
     throw err;
   }
   const abort = new AbortController();
@@ -49,25 +49,16 @@ export function relayTo(
     // A kept connection may have ended on the other side: only what reads can be sent once more.
     agent: isRead ? client.agent : (false as const),
   };
-  const send = (mayRetry: boolean): Promise<FrontResponse | undefined> =>
-    new Promise((resolve) => {
-      const out = httpsRequest(options, (answer) => {
-        giveBack(answer, front);
-        resolve(undefined);
-      });
-      out.on('error', (err: NodeJS.ErrnoException) => {
-        const isStale = out.reusedSocket && (err.code === 'ECONNRESET' || err.code === 'EPIPE');
-        if (isRead && isStale && mayRetry) resolve(send(false));
-        else resolve(textAnswer(503, describeFailure(err, new URL(client.urlOf(target, '/')))));
-      });
-      if (isRead) out.end();
-      else front.body.pipeTo(out);
-    });
-  return send(true);
+  try {
+    const answer = await ask(options, (out) => (isRead ? out.end() : front.body.pipeTo(out)), isRead);
+    giveBack(answer, front);
+  } catch (err) {
+    return textAnswer(503, describeFailure(err, new URL(client.urlOf(target, '/'))));
+  }
 }
 
 function giveBack(answer: IncomingMessage, front: FrontRequest): void {
-  front.raw.writeHead(answer.statusCode ?? 502, headersBack(answer.headers));
+  front.raw.writeHead(codeBack(answer.statusCode), headersBack(answer.headers));
   // The first event of a watch may be long in coming.
   front.raw.flushHeaders?.();
   // An answer that broke off must not look like a whole one.

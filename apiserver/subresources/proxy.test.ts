@@ -123,9 +123,9 @@ async function askThrough(listener: RequestListener, head: Pick<FrontRequest, 'm
   await once(server, 'listening');
   const api = await startMemoryApi();
   const { port } = server.address() as AddressInfo;
-  const answer = { headers: {} as Record<string, string>, body: '', isWhole: false };
+  const answer = { code: 0, headers: {} as Record<string, string>, body: '', isWhole: false };
   const raw = Object.assign(new PassThrough(), {
-    writeHead: (_code: number, headers: Record<string, string>) => (answer.headers = headers),
+    writeHead: (code: number, headers: Record<string, string>) => Object.assign(answer, { code, headers }),
   });
   raw.on('data', (part: Buffer) => (answer.body += part.toString('latin1')));
   raw.on('end', () => (answer.isWhole = true));
@@ -134,9 +134,12 @@ async function askThrough(listener: RequestListener, head: Pick<FrontRequest, 'm
   const front = { ...head, url, body: noBody, raw, socket } as unknown as FrontRequest;
   const closed = once(raw, 'close');
   const backend = { host: '127.0.0.1', port, tls: false };
-  await relay(contextOf(api), api.request('GET', url), front, backend);
-  await closed;
-  server.close();
+  try {
+    await relay(contextOf(api), api.request('GET', url), front, backend);
+    await closed;
+  } finally {
+    server.close();
+  }
   return { ...answer, prefix: `/api/v1/nodes/n:${port}/proxy` };
 }
 
@@ -150,6 +153,21 @@ test('an answer that breaks off is broken off', async () => {
   }, get);
   assert.equal(isWhole, false);
 });
+
+for (const code of ['099', '700', '999'])
+  test(`an answer with the code ${code} is that of a bad gateway`, async () => {
+    const answer = await askThrough(
+      ({ socket }) => socket.end(`HTTP/1.1 ${code} X\r\nContent-Length: 2\r\n\r\nhi`),
+      get,
+    );
+    assert.deepEqual([answer.code, answer.body], [502, 'hi']);
+  });
+
+test('an answer in another protocol that nobody asked for is none', () =>
+  assert.rejects(
+    askThrough(({ socket }) => socket.end('HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'), get),
+    { code: 503, message: /^error trying to reach service: backend tried to switch protocols/ },
+  ));
 
 describe('the links of a page are seen through the proxy', () => {
   const page = '<a href="/rewriteme">test</a>';

@@ -3,16 +3,16 @@
 // https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/
 
 import { lookup } from 'node:dns/promises';
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { Readable, Transform } from 'node:stream';
+import { ask } from '../../host/http-exchange.ts';
 import { badRequestError, messageOf, StatusError, unavailableError } from '../../machinery/errors.ts';
 import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import type { FrontRequest } from '../http/front.ts';
 import type { RequestInfo } from '../request-info.ts';
-import { headersBack, headersOnward } from '../server-headers.ts';
+import { codeBack, headersBack, headersOnward } from '../server-headers.ts';
 import { findEndpoint, reachable } from '../service-endpoint.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
 import { linkStages } from './proxy-links.ts';
@@ -118,7 +118,7 @@ function giveBack(upstream: IncomingMessage, front: FrontRequest, through: (url:
   const stages = front.method === 'HEAD' ? [] : linkStages(upstream.headers, through);
   // The links make it longer.
   if (stages.length > 0) delete headers['content-length'];
-  front.raw.writeHead(upstream.statusCode ?? 502, headers);
+  front.raw.writeHead(codeBack(upstream.statusCode), headers);
   let stream: Readable = upstream;
   for (const next of [...stages, front.raw]) {
     // An answer that broke off must not look like a whole one.
@@ -128,16 +128,16 @@ function giveBack(upstream: IncomingMessage, front: FrontRequest, through: (url:
 }
 
 /** Sends the request on and streams the answer back. */
-export function relay(
+export async function relay(
   context: SubresourceContext,
   request: ApiRequest,
   front: FrontRequest,
   backend: Backend,
 ): Promise<undefined> {
-  const host = `${backend.host}:${backend.port}`;
-  const options: RequestOptions = {
-    host: backend.host,
-    port: backend.port,
+  const { host, port, tls, kubelet } = backend;
+  const options = {
+    ...{ host, port, protocol: tls ? 'https:' : 'http:' },
+    ...(kubelet ? context.kubelets.tlsOptions(kubelet) : { rejectUnauthorized: false }),
     method: front.method,
     path: targetPath(request),
     headers: {
@@ -145,21 +145,15 @@ export function relay(
       'x-forwarded-uri': request.info.path,
     },
     signal: request.signal,
+    // A kept connection may have ended on the other side.
+    agent: false as const,
   };
-  const tls = backend.kubelet ? context.kubelets.tlsOptions(backend.kubelet) : { rejectUnauthorized: false };
-  return new Promise((resolve, reject) => {
-    const onResponse = (upstream: IncomingMessage) => {
-      giveBack(upstream, front, (url) => throughProxy(url, request.info, host));
-      resolve(undefined);
-    };
-    const out = backend.tls ? httpsRequest({ ...options, ...tls }, onResponse) : httpRequest(options, onResponse);
-    out.on('error', (err) =>
-      reject(
-        new StatusError(503, 'ServiceUnavailable', `error trying to reach service: ${err.message}`, { cause: err }),
-      ),
-    );
-    front.body.pipeTo(out);
-  });
+  try {
+    const upstream = await ask(options, (out) => front.body.pipeTo(out), false);
+    giveBack(upstream, front, (url) => throughProxy(url, request.info, `${host}:${port}`));
+  } catch (err) {
+    throw unavailableError(`error trying to reach service: ${messageOf(err)}`, err);
+  }
 }
 
 function proxySubresource(resource: string, resolve: Resolver): Subresource {

@@ -19,6 +19,7 @@ const server = createServer((request, response) => {
     loop: `/302/loop/${hop + 1}`,
     chain: hop < 9 ? `/302/chain/${hop + 1}` : '/200',
   }[rest[0] ?? ''];
+  if (status === '101') return void response.writeHead(101, { connection: 'Upgrade', upgrade: 'x' }).end();
   response.writeHead(Number(status), location === undefined ? {} : { location });
   if (rest[0] === 'endless') return void response.write('x'.repeat(20 << 10));
   if (rest[0] === 'host') return void response.end(request.headers.host?.replace(`:${port()}`, ''));
@@ -42,6 +43,7 @@ const cases: [path: string, outcome: string, output: RegExp | string, isWarning?
   ['/302/chain/1', 'success', 'here'],
   ['/302/chain/0', 'failure', /^Get "http:\/\/127.0.0.1:\d+\/200": stopped after 10 redirects$/],
   ['/302/loop/0', 'failure', /^Get "http:\/\/127.0.0.1:\d+\/302\/loop\/10": stopped after 10 redirects$/],
+  ['/101', 'failure', 'HTTP probe failed with statuscode: 101'],
   ['/404', 'failure', 'HTTP probe failed with statuscode: 404'],
 ];
 

@@ -110,15 +110,15 @@ const showUrl = (url: URL) => `${url.protocol}//${url.hostname}:${portOf(url)}${
 /** One GET. Rejects when there is no answer in time; certificates are not checked. */
 export function httpGet({ url, headers, timeoutMs, clock, signal }: HttpRequestOptions) {
   return new Promise<{ status: number; body: string; location: string | undefined }>((resolve, reject) => {
+    const finish = ({ statusCode: status = 0, headers: { location } }: IncomingMessage, body: string) => {
+      timer.cancel();
+      resolve({ status, body, location });
+      request.destroy();
+    };
     const onResponse = (response: IncomingMessage) => {
       const chunks: Buffer[] = [];
       let left = maxAnswerBytes;
-      const done = () => {
-        timer.cancel();
-        const body = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, body, location: response.headers.location });
-        request.destroy();
-      };
+      const done = () => finish(response, Buffer.concat(chunks).toString());
       response.on('data', (chunk: Buffer) => {
         chunks.push(chunk.subarray(0, left));
         left -= Math.min(left, chunk.length);
@@ -133,6 +133,8 @@ export function httpGet({ url, headers, timeoutMs, clock, signal }: HttpRequestO
       url.protocol === 'https:'
         ? httpsRequest(url, { ...options, rejectUnauthorized: false }, onResponse)
         : httpRequest(url, options, onResponse);
+    // In another protocol, which nobody asked for: without this Node says nothing and lets the connection go.
+    request.on('upgrade', (response) => finish(response, ''));
     const timer = clock.after(timeoutMs, () => request.destroy(new Error(timedOut)));
     request.on('error', (err) => {
       timer.cancel();
