@@ -273,7 +273,7 @@ function createReviews(options: Options, cache: WatchCache) {
 }
 
 /** Clients of both authorities are asked for their certificates. */
-function frontOptions(options: Options, { clock, metrics }: ComponentContext): FrontOptions {
+function frontOptions(options: Options, { clock, metrics, log }: ComponentContext): FrontOptions {
   const authorities = [options['client-ca-file'], options['requestheader-client-ca-file']];
   const tls = {
     key: readFileSync(options['tls-private-key-file']),
@@ -283,7 +283,8 @@ function frontOptions(options: Options, { clock, metrics }: ComponentContext): F
   const { 'bind-address': addresses, 'secure-port': port, 'permit-port-sharing': isPortShared } = options;
   const help = 'Connections that came to nothing before they could ask for something.';
   const errors = metricsIn(metrics).counter('apiserver_tls_handshake_errors_total', help).of();
-  return { clock, tls, addresses, port, isPortShared, onHandshakeError: () => void errors.value++ };
+  const onFailure = (err: unknown) => log.error({ err }, 'an answer cannot be written');
+  return { clock, tls, addresses, port, isPortShared, onFailure, onHandshakeError: () => void errors.value++ };
 }
 
 function trustOf(options: Options): AuthenticationTrust {

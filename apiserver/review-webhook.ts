@@ -7,7 +7,8 @@ import { messageOf } from '../machinery/errors.ts';
 import { FlagError } from '../machinery/flags.ts';
 import { isObject } from '../machinery/json.ts';
 import { parseKubeconfig } from '../machinery/kubeconfig.ts';
-import { type WebhookClient, type WebhookClientConfig, WebhookError } from './webhook-client.ts';
+import type { Schema } from '../machinery/schema.ts';
+import { decodeAnswer, type WebhookClient, type WebhookClientConfig, WebhookError } from './webhook-client.ts';
 
 const defaultTimeoutSeconds = 30;
 
@@ -21,20 +22,21 @@ export interface Review {
 }
 
 /** The status of the answer. Rejects with WebhookError. */
-export type AskReview = (review: Review) => Promise<Record<string, any>>;
+export type AskReview<T> = (review: Review) => Promise<T>;
 
-export function reviewWebhook(
+export function reviewWebhook<T>(
   client: WebhookClient,
   config: WebhookClientConfig,
+  status: Schema<T>,
   timeoutSeconds = defaultTimeoutSeconds,
-): AskReview {
+): AskReview<T> {
   return async ({ group, version, kind, spec }) => {
     const apiVersion = `${group}/${version}`;
     const answer = await client.postPatiently(config, timeoutSeconds, { apiVersion, kind, spec });
     if (!isObject(answer) || answer.apiVersion !== apiVersion || answer.kind !== kind) {
       throw new WebhookError(`webhook returned no ${apiVersion}, Kind=${kind}`);
     }
-    return isObject(answer.status) ? answer.status : {};
+    return decodeAnswer(status, answer.status);
   };
 }
 

@@ -7,10 +7,12 @@ import { isIP } from 'node:net';
 import { connect } from 'node:tls';
 import { postJson, TooLargeError } from '../host/http-exchange.ts';
 import type { Clock } from '../machinery/clock.ts';
+import { DecodeError, decodeValue } from '../machinery/decode.ts';
 import { StatusError } from '../machinery/errors.ts';
 import { isObject } from '../machinery/json.ts';
 import { readJson, TextError } from '../machinery/json-reader.ts';
 import { describeNetworkError } from '../machinery/network-error.ts';
+import type { AnySchema, TypeOf } from '../machinery/schema.ts';
 import { type EndpointFinder, locate } from './service-endpoint.ts';
 
 export interface WebhookClientConfig {
@@ -29,6 +31,16 @@ export class WebhookError extends Error {
   constructor(message: string, options: { cause?: unknown; isTransient?: boolean } = {}) {
     super(message, options);
     this.isTransient = options.isTransient ?? false;
+  }
+}
+
+/** An answer in its form, unknown fields left out. Throws WebhookError. */
+export function decodeAnswer<S extends AnySchema>(schema: S, answer: unknown): TypeOf<S> {
+  try {
+    return decodeValue(schema, answer ?? {}).value;
+  } catch (err) {
+    if (!(err instanceof DecodeError)) throw err;
+    throw new WebhookError(err.message, { cause: err });
   }
 }
 

@@ -12,7 +12,7 @@ const tokenReviewSpec = s.api('authentication.v1.TokenReviewSpec', 'A token to c
   token: s.string('The bearer token.', { required: true }),
 });
 
-const tokenReviewStatus = s.api('authentication.v1.TokenReviewStatus', 'Whose a token is.', {
+export const tokenReviewStatus = s.api('authentication.v1.TokenReviewStatus', 'Whose a token is.', {
   audiences: s.list(s.string(''), 'Audiences asked for that the token is for.', atomic),
   authenticated: s.boolean('Whether the token is good.'),
   error: s.string('Why it could not be checked.'),

@@ -1,5 +1,6 @@
 // The authenticators, in the order in which they are asked. Upstream: Config.New in kubeapiserver's authenticator.
 
+import { tokenReviewStatus } from '../../api/authentication/tokenreview.ts';
 import { readConfigFile } from '../../host/config-file.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { ConfigFileError, parseConfig } from '../../machinery/config-file.ts';
@@ -171,7 +172,8 @@ function tokenAuthenticators(settings: TokenSettings, deps: AuthenticationDeps):
   }
   if (webhook) {
     const { access, version, ttlMs } = webhook;
-    members.push(webhookTokens({ ask: reviewWebhook(deps.webhooks, access), version, ttlMs, audiences: own, clock }));
+    const ask = reviewWebhook(deps.webhooks, access, tokenReviewStatus);
+    members.push(webhookTokens({ ask, version, ttlMs, audiences: own, clock }));
   }
   return members;
 }

@@ -1,14 +1,18 @@
 // Tokens that somebody outside knows: asked with a TokenReview. Upstream: token/webhook.
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
 
+import type { tokenReviewStatus } from '../../api/authentication/tokenreview.ts';
 import { AnswerCache } from '../../machinery/answer-cache.ts';
 import type { Clock } from '../../machinery/clock.ts';
+import type { TypeOf } from '../../machinery/schema.ts';
 import type { AskReview, ReviewVersion } from '../review-webhook.ts';
 import { WebhookError } from '../webhook-client.ts';
 import { CredentialsError, type Identity, type TokenAuthenticator } from './authenticator.ts';
 
+type Status = TypeOf<typeof tokenReviewStatus>;
+
 interface WebhookTokenOptions {
-  ask: AskReview;
+  ask: AskReview<Status>;
   version: ReviewVersion;
   /** How long an answer is kept. */
   ttlMs: number;
@@ -19,7 +23,7 @@ interface WebhookTokenOptions {
 
 export function webhookTokens(options: WebhookTokenOptions): TokenAuthenticator {
   const { ask, version, ttlMs, audiences: own, clock } = options;
-  const cache = new AnswerCache<Record<string, any>>(clock, () => ttlMs);
+  const cache = new AnswerCache<Status>(clock, () => ttlMs);
   return {
     async authenticate(token, wanted) {
       const review = {
@@ -28,7 +32,7 @@ export function webhookTokens(options: WebhookTokenOptions): TokenAuthenticator 
         kind: 'TokenReview',
         spec: { token, audiences: wanted },
       };
-      let status: Record<string, any>;
+      let status: Status;
       try {
         status = await cache.get(JSON.stringify([token, wanted]), () => ask(review));
       } catch (err) {
@@ -36,7 +40,7 @@ export function webhookTokens(options: WebhookTokenOptions): TokenAuthenticator 
         throw new CredentialsError(err.message, { cause: err });
       }
       if (status.authenticated !== true) {
-        if (typeof status.error === 'string' && status.error !== '') throw new CredentialsError(status.error);
+        if (status.error) throw new CredentialsError(status.error);
         return undefined;
       }
       return identityOf(status, wanted, own);
@@ -46,11 +50,11 @@ export function webhookTokens(options: WebhookTokenOptions): TokenAuthenticator 
 
 /** Undefined when the token is for others. */
 function identityOf(
-  { user = {}, audiences }: Record<string, any>,
+  { user = {}, audiences = [] }: Status,
   wanted: readonly string[],
   own: readonly string[],
 ): Identity | undefined {
-  const given = new Set<string>(audiences?.length > 0 ? audiences : own);
+  const given = new Set(audiences.length > 0 ? audiences : own);
   const shared = wanted.filter((audience) => given.has(audience));
   if (shared.length === 0) return undefined;
   const { username = '', uid, groups, extra } = user;

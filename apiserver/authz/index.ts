@@ -1,5 +1,6 @@
 // The authorizers, in the order in which they are asked.
 
+import { subjectAccessReviewStatus } from '../../api/authorization/access-attributes.ts';
 import { readConfigFile } from '../../host/config-file.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { ConfigFileError, parseConfig } from '../../machinery/config-file.ts';
@@ -142,7 +143,7 @@ export function createAuthorizer(deps: AuthorizationDeps, options = authorizatio
 function modeOf({ type, webhook, policies }: AuthorizerSettings, deps: AuthorizationDeps): AuthorizationMode {
   if (webhook) {
     const { access, timeoutSeconds, conditions = [], ...rest } = webhook;
-    const ask = reviewWebhook(deps.webhooks, access, timeoutSeconds);
+    const ask = reviewWebhook(deps.webhooks, access, subjectAccessReviewStatus, timeoutSeconds);
     const isAskedAbout = conditions.length > 0 ? conditionsOf(conditions) : undefined;
     return createWebhookAuthorizer({ ...rest, ask, isAskedAbout, clock: deps.clock });
   }

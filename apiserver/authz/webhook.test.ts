@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { SubjectAccessReviewStatus } from '../../api/authorization/access-attributes.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { startMemoryApi } from '../../test/builders/memory-api.ts';
 import { requestInfoOf } from '../request-info.ts';
@@ -16,7 +17,7 @@ function attributes(path: string): Attributes {
   return { ...requestInfoOf('GET', path), user };
 }
 
-function start(answer: () => object, version: ReviewVersion = 'v1') {
+function start(answer: () => SubjectAccessReviewStatus, version: ReviewVersion = 'v1') {
   const asked: Review[] = [];
   const clock = new FakeClock();
   const authorizer = createWebhookAuthorizer({
@@ -89,7 +90,7 @@ describe('the webhook of rights', () => {
     assert.deepEqual([group, groups], [['dev'], undefined]);
   });
 
-  const cases: [status: object, want: object][] = [
+  const cases: [status: SubjectAccessReviewStatus, want: object][] = [
     [
       { allowed: true, reason: 'yes' },
       { allowed: true, reason: 'yes' },
@@ -111,7 +112,7 @@ describe('the webhook of rights', () => {
         error: 'webhook subject access review returned both allow and deny response',
       },
     ],
-    [{}, { allowed: false, reason: '' }],
+    [{ allowed: false }, { allowed: false, reason: '' }],
   ];
   for (const [status, want] of cases) {
     test(`${JSON.stringify(status)} is ${JSON.stringify(want)}`, async () => {

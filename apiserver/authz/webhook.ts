@@ -1,6 +1,7 @@
 // Rights that somebody outside knows of: asked with a SubjectAccessReview. Upstream: authorizer/webhook.
 // https://kubernetes.io/docs/reference/access-authn-authz/webhook/
 
+import type { SubjectAccessReviewStatus } from '../../api/authorization/access-attributes.ts';
 import { AnswerCache } from '../../machinery/answer-cache.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import type { AskReview, ReviewVersion } from '../review-webhook.ts';
@@ -8,7 +9,7 @@ import { WebhookError } from '../webhook-client.ts';
 import { type Attributes, type AuthorizationMode, type Decision, selectorAttributes } from './attributes.ts';
 
 export interface WebhookAuthorizerOptions {
-  ask: AskReview;
+  ask: AskReview<SubjectAccessReviewStatus>;
   version: ReviewVersion;
   authorizedTtlMs: number;
   unauthorizedTtlMs: number;
@@ -21,7 +22,7 @@ export interface WebhookAuthorizerOptions {
 
 export function createWebhookAuthorizer(options: WebhookAuthorizerOptions): AuthorizationMode {
   const { ask, version, clock } = options;
-  const cache = new AnswerCache<Record<string, any>>(clock, ({ allowed }) =>
+  const cache = new AnswerCache<SubjectAccessReviewStatus>(clock, ({ allowed }) =>
     allowed === true ? options.authorizedTtlMs : options.unauthorizedTtlMs,
   );
   return {
@@ -48,15 +49,15 @@ export function createWebhookAuthorizer(options: WebhookAuthorizerOptions): Auth
   };
 }
 
-function decisionOf({ allowed, denied, reason, evaluationError }: Record<string, any>): Decision {
-  const why = { reason: typeof reason === 'string' ? reason : '' };
+function decisionOf({ allowed, denied, reason = '', evaluationError }: SubjectAccessReviewStatus): Decision {
+  const why = { reason };
   if (denied === true && allowed === true) {
     const error = 'webhook subject access review returned both allow and deny response';
     return { allowed: false, denied: true, reason: '', error };
   }
   if (denied === true) return { allowed: false, denied: true, ...why };
   if (allowed === true) return { allowed: true, ...why };
-  return { allowed: false, ...why, ...(evaluationError ? { error: String(evaluationError) } : {}) };
+  return { allowed: false, ...why, ...(evaluationError ? { error: evaluationError } : {}) };
 }
 
 /** The question, with fields that are empty left out. */

@@ -56,6 +56,8 @@ export interface FrontOptions {
   isPortShared?: boolean;
   /** A connection has come to nothing before it could ask for something. */
   onHandshakeError?(): void;
+  /** An answer could not be written: a bug, which ends this one request and no other. */
+  onFailure?(err: unknown): void;
 }
 
 export interface Front {
@@ -104,7 +106,13 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
       socket: ('stream' in message ? message.stream.session?.socket : message.socket) as TLSSocket | undefined,
       raw: response as RawResponse,
     });
-    void underWay.track(work, response).then((answer) => answer && write(clock, { message, response }, answer));
+    underWay
+      .track(work, response)
+      .then((answer) => answer && write(clock, { message, response }, answer))
+      .catch((err) => {
+        options.onFailure?.(err);
+        response.destroy();
+      });
   };
   server.on('request', (message, response) => onRequest(message, response as Response, false));
   server.on('checkContinue', (message, response) => onRequest(message, response as Response, true));

@@ -1,15 +1,16 @@
 // Schemas of what is sent and never stored: statuses, metadata alone, lists of it, and discovery.
 // https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
-import { type AnySchema, type ObjectSchema, s } from '../../machinery/schema.ts';
+import { type ObjectSchema, type Schema, s } from '../../machinery/schema.ts';
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const discovery = 'io.k8s.api.apidiscovery.v2';
 
 const text = s.string('');
 const texts = s.list(text, '');
-const object = (name: string, fields: Record<string, any>): ObjectSchema => s.object(name, '', fields);
-const list = (items: AnySchema) => s.list(items as never, '');
+const object = <const F extends Readonly<Record<string, Schema<any, any>>>>(name: string, fields: F) =>
+  s.object(name, '', fields);
+const list = <T>(items: Schema<T>) => s.list(items, '');
 
 export const listMeta = object(`${meta}.ListMeta`, {
   selfLink: text,
@@ -27,7 +28,7 @@ const details = object(`${meta}.StatusDetails`, {
   retryAfterSeconds: s.int32(''),
   uid: text,
 });
-const status = object(`${meta}.Status`, {
+export const status = object(`${meta}.Status`, {
   metadata: listMeta,
   status: text,
   message: text,

@@ -92,11 +92,12 @@ function explain(err: unknown): string | undefined {
   return err instanceof InvalidResponseError ? `received invalid webhook response: ${err.message}` : undefined;
 }
 
-/** What the client is told when a webhook says no. */
+/** What the client is told when a webhook says no. A code that tells of no error is none. */
 function rejection(name: string, status: ReviewResponse['status']): StatusError {
-  const { code = 0, message = '', reason = '', details } = status ?? {};
+  const { code = 0, message, reason = '', details } = status ?? {};
   const denied = `admission webhook ${JSON.stringify(name)} denied the request`;
   const why = message || reason;
   const text = why ? `${denied}: ${why}` : `${denied} without explanation`;
-  return new StatusError(Math.max(code, 400), reason as StatusError['reason'], text, details ? { details } : {});
+  const isError = code >= 400 && code <= 599;
+  return new StatusError(isError ? code : 400, reason as StatusError['reason'], text, details ? { details } : {});
 }

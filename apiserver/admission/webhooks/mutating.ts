@@ -4,6 +4,7 @@ import type { Operation } from 'fast-json-patch';
 import { internalError, messageOf } from '../../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
 import { applyJsonPatch } from '../../../machinery/json-patch.ts';
+import { readJson } from '../../../machinery/json-reader.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
 import { Rounds } from '../reinvocation.ts';
 import { type Asked, askWebhook, questionFor } from './ask.ts';
@@ -44,7 +45,7 @@ async function applyAnswer(
   if (!response?.patch) return false;
   let operations: Operation[];
   try {
-    operations = JSON.parse(response.patch);
+    operations = readJson(response.patch).value as Operation[];
     if (!Array.isArray(operations))
       throw new TypeError('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
   } catch (err) {

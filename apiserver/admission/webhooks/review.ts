@@ -4,7 +4,10 @@
 import { isObject } from '../../../machinery/json.ts';
 import { apiVersionOf } from '../../../machinery/kind.ts';
 import type { KubeObject } from '../../../machinery/metadata.ts';
+import { s, type TypeOf } from '../../../machinery/schema.ts';
+import { status } from '../../protobuf/meta-messages.ts';
 import type { ServedResource } from '../../registry/kind-table.ts';
+import { decodeAnswer } from '../../webhook-client.ts';
 import type { AdmissionRequest } from '../plugin.ts';
 
 /** A request in the version in which a webhook sees it. */
@@ -77,30 +80,38 @@ export const typed = (object: KubeObject, { kind, version }: ServedResource): Ku
 
 export interface ReviewResponse {
   allowed: boolean;
-  /** A Status, in parts. */
-  status: { code?: number; message?: string; reason?: string; details?: object } | undefined;
+  status: TypeOf<typeof status> | undefined;
   /** The JSON patch as it was sent: text of JSON. */
   patch: string | undefined;
   warnings: readonly string[];
   auditAnnotations: Readonly<Record<string, string>>;
 }
 
+const text = s.string('');
+const reviewSchema = s.object('AdmissionReview', '', {
+  response: s.object('AdmissionResponse', '', {
+    uid: text,
+    allowed: s.boolean(''),
+    status: s.field(status, ''),
+    patch: s.bytes(''),
+    patchType: text,
+    auditAnnotations: s.map(text, ''),
+    warnings: s.list(text, ''),
+  }),
+});
+
 /** The answer breaks the rules; the message says which. */
 export class InvalidResponseError extends Error {}
 
-const isTextMap = (value: unknown): value is Record<string, string> =>
-  isObject(value) && Object.values(value).every((v) => typeof v === 'string');
-
-/** Reads an answer and holds it against what was asked. */
+/** Reads an answer and holds it against what was asked. Throws InvalidResponseError, and WebhookError as of no answer. */
 export function readReview(
   answer: unknown,
   asked: { uid: string; version: string; mutating: boolean },
 ): ReviewResponse {
   const refuse = (why: string) => new InvalidResponseError(why);
-  if (!isObject(answer)) throw refuse('webhook response was absent');
   const { uid, version, mutating } = asked;
-  const { response } = answer;
-  if (!isObject(response)) throw refuse('webhook response was absent');
+  const { response } = decodeAnswer(reviewSchema, answer);
+  if (!isObject(answer) || !response) throw refuse('webhook response was absent');
   if (version === 'v1') {
     const { apiVersion, kind } = answer;
     if (apiVersion !== `${group}/v1` || kind !== 'AdmissionReview') {
@@ -112,7 +123,7 @@ export function readReview(
     }
   }
   const { patch, patchType } = response;
-  const hasPatch = typeof patch === 'string' && patch !== '';
+  const hasPatch = patch !== undefined;
   if (!mutating && version === 'v1' && hasPatch) throw refuse('validating webhook may not return response.patch');
   if (!mutating && version === 'v1' && patchType) throw refuse('validating webhook may not return response.patchType');
   if (mutating && version === 'v1') {
@@ -122,12 +133,7 @@ export function readReview(
       throw refuse(`unexpected response.patchType, expected "JSONPatch", got ${JSON.stringify(patchType)}`);
     }
   }
-  const { warnings, auditAnnotations, status } = response;
-  return {
-    allowed: response.allowed === true,
-    status: isObject(status) ? status : undefined,
-    patch: mutating && hasPatch ? Buffer.from(patch, 'base64').toString() : undefined,
-    warnings: Array.isArray(warnings) ? warnings.map(String) : [],
-    auditAnnotations: isTextMap(auditAnnotations) ? auditAnnotations : {},
-  };
+  const { allowed = false, status, warnings = [], auditAnnotations = {} } = response;
+  const operations = mutating && hasPatch ? Buffer.from(patch, 'base64').toString() : undefined;
+  return { allowed, status, patch: operations, warnings, auditAnnotations };
 }

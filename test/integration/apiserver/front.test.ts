@@ -42,6 +42,7 @@ async function serve(): Promise<Served> {
         return undefined;
       }
       if (url === '/pieces') return { code: 200, headers: {}, body: pieces };
+      if (url === '/odd') return { code: 7, headers: {}, body: 'an answer that is none' };
       await answered;
       return { code: 200, headers: {}, body: 'done' };
     },
@@ -95,6 +96,16 @@ describe('an answer in pieces', () => {
       const bodies = await Promise.all([get(protocol, served, '/pieces'), get(protocol, served, '/pieces')]);
       const whole = Buffer.concat(pieces).toString();
       assert.ok(bodies.every((body) => body === whole));
+      await served.front.close(0);
+    });
+});
+
+describe('an answer that cannot be written', () => {
+  for (const protocol of ['http1', 'http2'] as const)
+    test(`ends its request over ${protocol}, and no other`, async () => {
+      const served = await serve();
+      await assert.rejects(get(protocol, served, '/odd'));
+      assert.equal((await get(protocol, served, '/pieces')).length, Buffer.concat(pieces).length);
       await served.front.close(0);
     });
 });

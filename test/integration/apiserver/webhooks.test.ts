@@ -99,6 +99,7 @@ describe('admission webhooks', () => {
     const table: [object, number, string, string | undefined][] = [
       [{ status: { message: 'no', code: 403, reason: 'Forbidden' } }, 403, ': no', 'Forbidden'],
       [{ status: { message: 'no', code: 200 } }, 400, ': no', undefined],
+      [{ status: { message: 'no', code: 700 } }, 400, ': no', undefined],
       [{ status: { reason: 'Because' } }, 400, ': Because', 'Because'],
       [{}, 400, ' without explanation', undefined],
     ];
@@ -217,6 +218,20 @@ describe('admission webhooks', () => {
         { raw: 'oops', code: 500 },
         'failed to call webhook: an error on the server ("oops") has prevented the request from succeeding',
       ],
+      [
+        { allowed: false, status: { code: 'abc' } },
+        'failed to call webhook: json: cannot unmarshal string into Go struct field Status.response.status.code of type int32',
+      ],
+      [
+        { allowed: false, status: { code: 1e300 } },
+        'failed to call webhook: json: cannot unmarshal number 1e+300 into Go',
+      ],
+      [{ allowed: false, status: { reason: {} } }, 'failed to call webhook: json: cannot unmarshal object into Go'],
+      [
+        { status: { details: { retryAfterSeconds: 'x\r\n' } } },
+        'failed to call webhook: json: cannot unmarshal string',
+      ],
+      [{ allowed: true, warnings: [{ toString: 1 }] }, 'failed to call webhook: json: cannot unmarshal object into Go'],
       [{ raw: 'oops', code: 404 }, 'failed to call webhook: the server could not find the requested resource'],
     ];
     for (const [answer, text] of table) {
