@@ -46,7 +46,11 @@ test('custom kinds come, change and go with what discovery says', async () => {
   await kinds.synced();
   assert.deepEqual(kinds.current, [ConfigMapKind]);
   answer.versions = [
-    { version: 'v1', resources: [resource('widgets', 'Widget'), resource('halls', 'Hall', 'v1', 'Cluster')] },
+    {
+      version: 'v1',
+      // An aggregated server may tell of parts alone.
+      resources: [{ resource: 'parts' }, resource('widgets', 'Widget'), resource('halls', 'Hall', 'v1', 'Cluster')],
+    },
   ];
   tell();
   await settle();

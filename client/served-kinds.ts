@@ -26,13 +26,13 @@ export const builtInServedKinds: ServedKinds = {
 
 interface DiscoveredResource {
   resource: string;
-  responseKind: { group: string; version: string; kind: string };
+  responseKind: { group?: string; version: string; kind: string };
   scope: string;
   verbs: Verb[];
 }
 
 export interface DiscoveryDocument {
-  items: { metadata: { name?: string }; versions: { version: string; resources?: DiscoveredResource[] }[] }[];
+  items: { metadata: { name?: string }; versions?: { version: string; resources?: Partial<DiscoveredResource>[] }[] }[];
 }
 
 export interface DiscoveryDeps {
@@ -114,10 +114,10 @@ export class DiscoveredKinds implements ServedKinds {
   #take({ items }: DiscoveryDocument): void {
     const known = new Set(this.#builtIn.map((kind) => `${kind.group}/${kind.plural}`));
     const found = new Map<string, Kind>();
-    for (const { versions } of items) {
+    for (const { versions = [] } of items) {
       for (const { resources = [] } of versions) {
-        for (const one of resources) {
-          const key = `${one.responseKind.group}/${one.resource}`;
+        for (const one of resources.filter(isWhole)) {
+          const key = `${one.responseKind.group ?? ''}/${one.resource}`;
           // The first version is the one that the server prefers.
           if (!known.has(key) && !found.has(key)) found.set(key, this.#same(key, one) ?? kindOf(one));
         }
@@ -143,8 +143,12 @@ export class DiscoveredKinds implements ServedKinds {
   }
 }
 
+/** An aggregated server may tell of parts alone. */
+const isWhole = (one: Partial<DiscoveredResource>): one is DiscoveredResource =>
+  !!(one.resource && one.responseKind?.kind && one.responseKind.version && one.verbs);
+
 function kindOf({ resource, responseKind, scope, verbs }: DiscoveredResource): Kind {
-  const { group, version, kind } = responseKind;
+  const { group = '', version, kind } = responseKind;
   return defineKind({
     kind,
     plural: resource,

@@ -80,7 +80,6 @@ test('a document of an older server becomes the one of today', () => {
       { ...entry, name: 'things', shortNames: ['th'] },
       { ...entry, name: 'things/scale', group: 'autoscaling', version: 'v1', kind: 'Scale' },
       { ...entry, name: 'worlds', namespaced: false },
-      'nonsense',
     ],
   };
   const own = { group: 'g.io', version: 'v1', kind: 'Thing' };

@@ -2,9 +2,12 @@
 // they have. Upstream: kube-aggregator's discovery manager and openapiv3 aggregator.
 import { createHash } from 'node:crypto';
 import type { APIService } from '../../api/apiregistration/apiservice.ts';
-import { isObject, jsonEqual } from '../../machinery/json.ts';
+import { decodeValue } from '../../machinery/decode.ts';
+import { jsonEqual } from '../../machinery/json.ts';
 import { readJson } from '../../machinery/json-reader.ts';
+import type { AnySchema, TypeOf } from '../../machinery/schema.ts';
 import { partOf, type V2Part } from '../openapi/foreign-v2.ts';
+import { apiGroupDiscoveryList, apiResourceList } from '../protobuf/meta-messages.ts';
 import type { RemoteClient } from './remote.ts';
 
 export interface RemoteVersion {
@@ -33,7 +36,6 @@ const maxV2Characters = 4 * 1024 * 1024;
 const acceptJson = { accept: 'application/json' };
 
 type Fields = Record<string, unknown>;
-const itemsOf = (value: unknown): Fields[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
 /** Fetches all of one; what cannot be had now is what was known, and is called stale. */
 export async function fetchRemote(
@@ -66,25 +68,35 @@ type Spec = APIService['spec'];
 async function fetchResources(client: RemoteClient, spec: Spec, signal: AbortSignal): Promise<object[]> {
   const { code, contentType, body } = await client.fetch(spec, '/apis', { accept: acceptDiscovery, signal });
   if (code === 200 && contentType.includes('as=APIGroupDiscoveryList')) {
-    const groups = itemsOf((readJson(body).value as Fields).items);
-    const group = groups.find(({ metadata }) => isObject(metadata) && metadata.name === spec.group);
-    const version = itemsOf(group?.versions).find((one) => one.version === spec.version);
-    if (version) return itemsOf(version.resources);
+    const { items = [] } = decoded(apiGroupDiscoveryList, body);
+    const group = items.find(({ metadata }) => metadata?.name === spec.group);
+    const version = group?.versions?.find((one) => one.version === spec.version);
+    if (version) return version.resources ?? [];
   }
   // An older server has only the document of the version itself.
   const path = `/apis/${spec.group}/${spec.version}`;
   const old = await client.fetch(spec, path, { ...acceptJson, signal });
   if (old.code !== 200) throw new Error(`bad status from ${old.url}: ${old.code}`);
-  return fromResourceList(readJson(old.body).value as Fields, spec);
+  return fromResourceList(decoded(apiResourceList, old.body), spec);
 }
 
+/** A document by its types: ours is written with it, for every client. Throws for one that is of another form. */
+const decoded = <S extends AnySchema>(schema: S, text: string): TypeOf<S> =>
+  decodeValue(schema, readJson(text).value).value;
+
 /** The resources of an APIResourceList in the form of the aggregated document. */
-export function fromResourceList(list: Fields, { group, version }: Pick<Spec, 'group' | 'version'>): object[] {
+export function fromResourceList(
+  { resources = [] }: TypeOf<typeof apiResourceList>,
+  { group, version }: Pick<Spec, 'group' | 'version'>,
+): object[] {
   const out = new Map<string, Fields & { subresources?: object[] }>();
-  const all = itemsOf(list.resources);
-  const kindOf = (one: Fields) => ({ group: one.group || group, version: one.version || version, kind: one.kind });
-  for (const one of all) {
-    const [name = '', subresource] = String(one.name).split('/');
+  const kindOf = (one: (typeof resources)[number]) => ({
+    group: one.group || group,
+    version: one.version || version,
+    kind: one.kind,
+  });
+  for (const one of resources) {
+    const [name = '', subresource] = (one.name ?? '').split('/');
     if (subresource !== undefined) {
       const parent = out.getOrInsert(name, { resource: name, scope: one.namespaced ? 'Namespaced' : 'Cluster' });
       parent.subresources ??= [];

@@ -88,13 +88,19 @@ const groupDiscovery = object(`${discovery}.APIGroupDiscovery`, {
   versions: list(versionDiscovery),
 });
 
+export const apiResourceList = object(`${meta}.APIResourceList`, { groupVersion: text, resources: list(resource) });
+export const apiGroupDiscoveryList = object(`${discovery}.APIGroupDiscoveryList`, {
+  metadata: listMeta,
+  items: list(groupDiscovery),
+});
+
 /** By apiVersion and kind. */
 export const metaMessages: Readonly<Record<string, ObjectSchema>> = {
   'v1 Status': status,
   'v1 APIVersions': object(`${meta}.APIVersions`, { versions: texts, serverAddressByClientCIDRs: list(serverAddress) }),
   'v1 APIGroup': group,
   'v1 APIGroupList': object(`${meta}.APIGroupList`, { groups: list(group) }),
-  'v1 APIResourceList': object(`${meta}.APIResourceList`, { groupVersion: text, resources: list(resource) }),
+  'v1 APIResourceList': apiResourceList,
   'meta.k8s.io/v1 PartialObjectMetadata': partialObjectMetadata,
   'meta.k8s.io/v1beta1 PartialObjectMetadata': partialObjectMetadata,
   ...Object.fromEntries(
@@ -106,8 +112,5 @@ export const metaMessages: Readonly<Record<string, ObjectSchema>> = {
       }),
     ]),
   ),
-  'apidiscovery.k8s.io/v2 APIGroupDiscoveryList': object(`${discovery}.APIGroupDiscoveryList`, {
-    metadata: listMeta,
-    items: list(groupDiscovery),
-  }),
+  'apidiscovery.k8s.io/v2 APIGroupDiscoveryList': apiGroupDiscoveryList,
 };

@@ -21,7 +21,7 @@ export interface Asked {
 }
 
 const group = 'flunders.example.com';
-const resource = {
+export const resource = {
   resource: 'flunders',
   responseKind: { group, version: 'v1', kind: 'Flunder' },
   scope: 'Namespaced',
@@ -62,6 +62,8 @@ export class AggregatedServer implements AsyncDisposable {
   readonly asked: Asked[] = [];
   /** Whether it has the aggregated document; older servers do not. */
   isOld = false;
+  /** What its aggregated document has of it. */
+  resources: unknown[] = [resource];
   /** Answers all with 500. */
   isBroken = false;
   /** The watches that are open. */
@@ -111,7 +113,7 @@ export class AggregatedServer implements AsyncDisposable {
     };
     if (this.isBroken) return send(500, {});
     if (url === '/apis' && !this.isOld) {
-      const versions = [{ version: 'v1', resources: [resource], freshness: 'Current' }];
+      const versions = [{ version: 'v1', resources: this.resources, freshness: 'Current' }];
       return send(
         200,
         { kind: 'APIGroupDiscoveryList', items: [{ metadata: { name: group }, versions }] },

@@ -4,7 +4,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { get as httpsGet } from 'node:https';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { type AggregatedServer, openApiHash, startAggregatedServer } from '../../environment/aggregated-server.ts';
+import {
+  type AggregatedServer,
+  openApiHash,
+  resource,
+  startAggregatedServer,
+} from '../../environment/aggregated-server.ts';
 import { type Answer, startControlPlane, type TestControlPlane } from '../../environment/control-plane.ts';
 import { eventually, Kubectl, needsNewKubectl } from '../../environment/kubectl.ts';
 
@@ -37,6 +42,7 @@ describe('aggregation', () => {
     server.asked.length = 0;
     server.isOld = false;
     server.isBroken = false;
+    server.resources = [resource];
   });
 
   const condition = async (of = name) => {
@@ -185,6 +191,28 @@ describe('aggregation', () => {
       'x-remote-group: system:authenticated',
     ]);
     assert.equal(shown, 'front-proxy-client');
+  });
+
+  test('what it tells in another form than its type has is not told to everybody', async () => {
+    await register();
+    await until(async () => assert.equal((await listed())?.[0].freshness, 'Current'));
+    server.resources = [{ ...resource, resource: 7, verbs: 'all' }];
+    await api.request('PATCH', `${services}/${name}`, {
+      body: { spec: { versionPriority: 6 } },
+      contentType: 'application/merge-patch+json',
+    });
+    await until(async () => assert.equal((await listed())?.[0].freshness, 'Stale'));
+    assert.equal((await listed())[0].resources[0].resource, 'flunders');
+    server.resources = [
+      { ...resource, unknown: {} },
+      { resource: 'parts', verbs: ['get'] },
+    ];
+    await api.request('PATCH', `${services}/${name}`, {
+      body: { spec: { versionPriority: 7 } },
+      contentType: 'application/merge-patch+json',
+    });
+    await until(async () => assert.equal((await listed())?.[0].freshness, 'Current'));
+    assert.deepEqual((await listed())[0].resources, [resource, { resource: 'parts', verbs: ['get'] }]);
   });
 
   for (const isOld of [false, true]) {
