@@ -172,10 +172,10 @@ export class WatchingInformer<T extends KubeObject> implements Informer<T> {
 
   #apply(event: WatchEvent<T>): void {
     const { object } = event;
-    this.#failures = 0;
     if (event.type === 'DELETED') this.#remove(keyOf(object), object);
     else if (event.type !== 'BOOKMARK') this.#put(slim(object, this.#options.metadataOnly));
     this.#version = object.metadata.resourceVersion ?? this.#version;
+    this.#failures = 0;
   }
 
   #put(object: T): void {

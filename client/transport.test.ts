@@ -59,3 +59,23 @@ test('a body that nobody takes does not stand in the way of others on the connec
     server.close();
   }
 });
+
+test('a watch whose line cannot be taken breaks, and nothing else does', async () => {
+  const server = createServer((_, response) => void response.write('{"type":"ADDED","object":null}\n7\n'));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const transport = new Transport({ server: url } as never, { userAgent: 'test', clock: realClock });
+  const seen: string[] = [];
+  const take = (line: string) => {
+    seen.push(line);
+    throw new TypeError(`no event: ${line}`);
+  };
+  try {
+    await assert.rejects(transport.stream({ method: 'GET', path: '/watch' }, take), /no event: {"type"/);
+    assert.equal(seen.length, 1);
+  } finally {
+    transport.close();
+    server.close();
+  }
+});

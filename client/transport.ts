@@ -1,5 +1,6 @@
 // HTTP/2 to the API server: one connection for requests and further ones for watches, reopened when
 // they break. A request is sent once; whoever sent it decides whether to try again.
+import { constants as bufferConstants } from 'node:buffer';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { afterListening, type Clock, type Timer } from '../machinery/clock.ts';
 import type { ClientConfig } from './config.ts';
@@ -16,7 +17,7 @@ export interface HttpRequest {
   timeoutMs?: number;
   /** Who asks, in place of whom the configuration names. */
   token?: string;
-  /** A longer answer is broken off: for what somebody else writes. */
+  /** A longer answer is broken off: for what somebody else writes. Unless told otherwise, what fits in no string. */
   maxBytes?: number;
 }
 
@@ -74,6 +75,7 @@ export class Transport {
     return new Promise((resolve, reject) => {
       const stream = this.#send(connection, request);
       const chunks: Buffer[] = [];
+      const { maxBytes = bufferConstants.MAX_STRING_LENGTH } = request;
       let size = 0;
       let status = 0;
       const timer = this.#clock.after(request.timeoutMs ?? defaultTimeoutMs, () => {
@@ -84,9 +86,8 @@ export class Transport {
       });
       stream.on('data', (chunk: Buffer) => {
         size += chunk.length;
-        if (size <= (request.maxBytes ?? size)) chunks.push(chunk);
-        else
-          stream.destroy(new TransportError(`more than ${request.maxBytes} bytes: ${request.method} ${request.path}`));
+        if (size <= maxBytes) chunks.push(chunk);
+        else stream.destroy(new TransportError(`more than ${maxBytes} bytes: ${request.method} ${request.path}`));
       });
       stream.on('end', () => {
         if (status > 0) resolve({ status, body: Buffer.concat(chunks).toString() });
@@ -102,7 +103,7 @@ export class Transport {
 
   /**
    * Starts a watch: calls `onLine` for every line of the answer. Resolves when the server ends it;
-   * rejects when it breaks.
+   * rejects when it breaks, or when `onLine` throws.
    */
   stream(request: HttpRequest, onLine: (line: string) => void): Promise<HttpResponse> {
     this.#watches = this.#watches.filter((c) => usable(c));
@@ -124,7 +125,11 @@ export class Transport {
         if (status !== 200) return void refusal.push(chunk);
         const lines = splitter.push(chunk);
         if (!lines) return void stream.destroy(new TransportError(`an event is too long: ${request.path}`));
-        for (const line of lines) onLine(line);
+        try {
+          for (const line of lines) onLine(line);
+        } catch (err) {
+          stream.destroy(err as Error);
+        }
       });
       stream.on('end', () => resolve({ status, body: refusal.join('') || splitter.rest() }));
       stream.on('error', (err) => reject(wrap(err, request)));
