@@ -52,6 +52,8 @@ restarted_total 30
 queue_depth{queue="a"} 3
 queue_depth{queue="b"} 4.5
 odd NaN
+vast 1e308
+deep -1e30
 latency_bucket{le="1"} 7
 latency_sum 12
 latency{quantile="0.5"} 1
@@ -88,6 +90,8 @@ describe('custom.metrics.k8s.io', () => {
     ['latency_bucket', '', undefined],
     ['latency', '', undefined],
     ['odd', '', undefined],
+    ['vast', '', '9223372036854774784m'],
+    ['deep', '', '-9223372036854774784m'],
     ['requests_total', '', undefined],
   ];
   for (const [metric, query, want] of values) {

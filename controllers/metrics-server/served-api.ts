@@ -2,7 +2,7 @@
 // https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 import { badRequestError, messageOf } from '../../machinery/errors.ts';
 import { parseLabelSelector, type Selector } from '../../machinery/labels.ts';
-import { canonicalQuantity } from '../../machinery/quantity.ts';
+import { formatQuantity } from '../../machinery/quantity.ts';
 
 /** What a path below the group and version asks for. */
 export interface Asked {
@@ -33,7 +33,12 @@ export function readParts(parts: readonly string[]): Pick<Asked, 'namespace' | '
 }
 
 /** A number to the thousandth. */
-export const milliQuantity = (value: number): string => canonicalQuantity(`${Math.round(value * 1000)}m`) ?? '0';
+export function milliQuantity(value: number): string {
+  const milli = BigInt(Math.round(Math.min(Math.max(value * 1000, -maxMilli), maxMilli)));
+  return formatQuantity({ nanos: milli * 1_000_000n, format: 'DecimalSI' });
+}
+/** The largest int64 that a double can be: what a pod tells of itself may be anything. */
+const maxMilli = 2 ** 63 - 1024;
 
 /** A selector of a query; throws 400 for one that is none. */
 export function parseSelector(text: string | null): Selector {
