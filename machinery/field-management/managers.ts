@@ -2,7 +2,7 @@
 // not touch are passed on as they are. Upstream: apimachinery's util/managedfields.
 import type { ManagedFieldsEntry } from '../metadata.ts';
 import { readFieldSetLike } from './read-set.ts';
-import { type FieldSet, isEmptySet, unite } from './set.ts';
+import { emptySet, type FieldSet, isEmptySet, uniteAll } from './set.ts';
 
 export interface Manager {
   manager: string;
@@ -102,9 +102,10 @@ export function capUpdaters(managers: Managers): void {
   if (updaters.length <= maxUpdaters) return;
   updaters.sort(([a, x], [b, y]) => secondsOf(x) - secondsOf(y) || compareText(a, b));
   const firsts = new Map<string, string>();
+  const joined = new Map<string, FieldSet[]>();
   let count = updaters.length;
   for (const [key, manager] of updaters) {
-    if (count <= maxUpdaters) return;
+    if (count <= maxUpdaters) break;
     const { apiVersion } = manager;
     const first = firsts.get(apiVersion);
     if (first === undefined) {
@@ -116,7 +117,11 @@ export function capUpdaters(managers: Managers): void {
     const before = managers.get(bucketKey) ?? managers.get(first)!;
     if (!managers.has(bucketKey)) managers.delete(first);
     managers.delete(key);
-    managers.set(bucketKey, { ...bucket, time: manager.time, fields: unite(manager.fields, before.fields) });
+    managers.set(bucketKey, { ...bucket, time: manager.time, fields: emptySet });
+    const sets = joined.get(bucketKey) ?? [before.fields];
+    sets.push(manager.fields);
+    joined.set(bucketKey, sets);
     count--;
   }
+  for (const [key, sets] of joined) managers.get(key)!.fields = uniteAll(sets);
 }

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { type ManagedFieldsEntry, objectMeta } from '../metadata.ts';
 import { s } from '../schema.ts';
 import { finish } from '../steps.ts';
+import { capUpdaters, storedManagers } from './managers.ts';
 import { blankOf, decidedPart, recordUpdate, type View, type Writer } from './record.ts';
 
 const port = s.object('t.Port', '', {
@@ -286,6 +287,20 @@ test('the oldest of more than ten updaters become one, version by version', () =
   );
   assert.equal(entries[0]!.time, '2026-01-01T00:00:04Z');
   assert.deepEqual(Object.keys(entries[0]!.fieldsV1['f:data']), ['.', 'f:k00', 'f:k01', 'f:k02', 'f:k03', 'f:k04']);
+});
+
+test('very many updaters become one in time by their number', () => {
+  const given: ManagedFieldsEntry[] = Array.from({ length: 20_000 }, (_, i) => ({
+    ...{ manager: `m${i}`, operation: 'Update' as const, apiVersion: 'v1', time: '2025-01-01T00:00:00Z' },
+    ...{ fieldsType: 'FieldsV1' as const, fieldsV1: { [`f:a${i}`]: {} } },
+  }));
+  const managers = storedManagers(given)!;
+  const start = process.cpuUsage().user;
+  capUpdaters(managers);
+  assert.ok(process.cpuUsage().user - start < 2_000_000);
+  assert.equal(managers.size, 10);
+  const sets = [...managers.values()].map(({ fields }) => Object.keys(fields).length);
+  assert.deepEqual(sets.sort((a, b) => a - b).slice(8), [1, 19_991]);
 });
 
 test('a map of very many keys costs about as much as reading it', () => {
