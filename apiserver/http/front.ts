@@ -111,7 +111,8 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
       .then((answer) => answer && write(clock, { message, response }, answer))
       .catch((err) => {
         options.onFailure?.(err);
-        response.destroy();
+        if ('stream' in message) message.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+        else response.destroy();
       });
   };
   server.on('request', (message, response) => onRequest(message, response as Response, false));
