@@ -16,7 +16,7 @@ import { slowness } from './stall-bound.ts';
 const answerDeadlineMs = 60_000;
 const politeEveryMs = 20;
 /** Of the processor's time, on a machine that does more than this. */
-const maxStallSeconds = 0.25;
+const maxStallSeconds = 0.3;
 /** Of a machine that does much more than this. */
 const maxPoliteMs = 2_000;
 /** A server that has not answered and not hung up by then waits for more. */

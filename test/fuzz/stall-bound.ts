@@ -2,7 +2,8 @@
 // what our own loop was late by in the same time, which has next to nothing to do, is granted to the other.
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-const maxStallSeconds = 0.1;
+/** A turn of the loop may serve several. */
+const maxStallSeconds = 0.15;
 const resolutionMs = 10;
 
 /** A parse that needs new memory, as large requests do, takes no longer than this where the bounds were found. */
