@@ -80,12 +80,13 @@ function writeEntry(m: Manager): ManagedFieldsEntry {
 }
 
 const compareText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-const secondsOf = ({ time }: Manager) => (time ? Date.parse(time) : 0);
+/** Times are canonical, and sort as texts. */
+const compareTimes = (a: Manager, b: Manager) => compareText(a.time ?? '', b.time ?? '');
 
 function compareManagers(a: Manager, b: Manager): number {
   return (
     compareText(a.operation, b.operation) ||
-    secondsOf(a) - secondsOf(b) ||
+    compareTimes(a, b) ||
     compareText(a.manager, b.manager) ||
     compareText(a.apiVersion, b.apiVersion) ||
     compareText(a.subresource, b.subresource)
@@ -100,7 +101,7 @@ const ancient = 'ancient-changes';
 export function capUpdaters(managers: Managers): void {
   const updaters = [...managers].filter(([, m]) => m.operation === 'Update');
   if (updaters.length <= maxUpdaters) return;
-  updaters.sort(([a, x], [b, y]) => secondsOf(x) - secondsOf(y) || compareText(a, b));
+  updaters.sort(([a, x], [b, y]) => compareTimes(x, y) || compareText(a, b));
   const firsts = new Map<string, string>();
   const joined = new Map<string, FieldSet[]>();
   let count = updaters.length;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readFieldSet } from './read-set.ts';
-import { emptySet, equalSets, type FieldSet, intersect, pathsOf, subtract, unite } from './set.ts';
+import { emptySet, equalSets, type FieldSet, intersect, pathsOf, subtract, unite, uniteAll } from './set.ts';
 
 const x: FieldSet = {};
 const nested: FieldSet = { 'f:a': { '.': x, 'f:b': x, 'f:c': { 'f:d': x } }, 'f:e': x };
@@ -17,6 +17,22 @@ describe('sets of paths', () => {
     ['what is in either', unite({ 'f:a': { 'f:b': x } }, { 'f:a': x, 'f:c': x }), { 'f:a': { '.': x, 'f:b': x }, 'f:c': x }],
   ]; // biome-ignore format: a table
   for (const [name, got, want] of cases) test(name, () => assert.deepEqual(got, want));
+
+  test('many are united as one after the other', () => {
+    const elements = ['f:b', 'f:a', 'k:{"port":80}', 'k:{"port":9}', 'v:"z"', 'i:0'];
+    const part = (n: number, depth: number): FieldSet => {
+      const below = elements.filter((_, i) => depth > 0 && (n >> i) & 1);
+      const isPath = depth < 3 && n % 3 === 0 && below.length > 0;
+      const nodes = below.map((element, i) => [element, part(n * 7 + i * 5, depth - 1)] as const);
+      return Object.fromEntries([...(isPath ? [['.', x] as const] : []), ...nodes]);
+    };
+    const sets = Array.from({ length: 64 }, (_, n) => part(n, 3));
+    for (let count = 0; count <= sets.length; count++) {
+      const some = sets.slice(0, count);
+      const united = uniteAll(some);
+      assert.equal(JSON.stringify(united), JSON.stringify(some.reduce(unite, emptySet)));
+    }
+  });
 
   test('are themselves where nothing changes', () => {
     assert.equal(subtract(nested, { 'f:z': x, 'f:a': { 'f:z': x } }), nested);

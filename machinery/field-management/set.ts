@@ -101,11 +101,20 @@ export function unite(a: FieldSet, b: FieldSet): FieldSet {
   return out ? (isLonger ? inOrder(out) : out) : a;
 }
 
-/** The union of sets, in pairs: in time by what they hold, however many they are. */
+/** The union of sets, in time by what they hold, however many they are. */
 export function uniteAll(sets: readonly FieldSet[]): FieldSet {
-  if (sets.length < 2) return sets[0] ?? emptySet;
-  const half = sets.length >> 1;
-  return unite(uniteAll(sets.slice(0, half)), uniteAll(sets.slice(half)));
+  const below = new Map<string, FieldSet[]>();
+  for (const set of sets) {
+    for (const element in set) {
+      const nodes = below.get(element);
+      if (nodes) nodes.push(set[element]!);
+      else below.set(element, [set[element]!]);
+    }
+  }
+  below.delete('.');
+  const out: Mutable = {};
+  for (const [element, nodes] of below) out[element] = nodeOf(nodes.some(isMember), uniteAll(nodes))!;
+  return inOrder(out);
 }
 
 function uniteNode(a: FieldSet, b: FieldSet): FieldSet {
