@@ -57,6 +57,20 @@ const cases: { name: string; recorded: string[]; observed: string[]; lasts?: boo
     want: [],
   },
   {
+    name: 'a step of one container and some conditions, which a slow machine merges with the next',
+    recorded: [
+      'Pending | a=waiting | b=waiting | !Initialized,!Ready',
+      'Pending | a=running ready | b=waiting | Initialized,!Ready',
+      'Running | a=running ready | b=running ready | Initialized,Ready',
+    ],
+    observed: [
+      'Pending | a=waiting | b=waiting | !Initialized,!Ready',
+      'Running | a=running ready | b=running ready | Initialized,Ready',
+    ],
+    lasts: true,
+    want: [],
+  },
+  {
     name: 'something else in between',
     recorded: [pending, running],
     observed: [pending, 'Failed | c=terminated:Error/1 | !Ready', running],

@@ -1,7 +1,7 @@
 // The statuses that a pod goes through, in the words of the recordings, and how far they have to be
 // the recorded ones. Both are looks at the same life, and a kubelet may merge what follows quickly:
 // so a status that only one of them has must be a step between its neighbours, container for
-// container, or one too short to be seen.
+// container and condition for condition, or one too short to be seen.
 import type { WatchEvent } from '../../environment/watch-log.ts';
 import { otherRows } from './not-comparable.ts';
 
@@ -32,14 +32,17 @@ export function describePod({ type, object: { metadata, status } }: WatchEvent):
 const partsOf = (row: string) => row.split(' | ');
 const restartsIn = (row: string) => Math.max(0, ...[...row.matchAll(/ r(\d+)/g)].map((m) => Number(m[1])));
 
+/** The parts of a row, each condition by itself. */
+const wordsOf = (row: string) => partsOf(row).flatMap((part) => (part.includes('=') ? [part] : part.split(',')));
+
 /**
- * Whether every part of a row stands in one of its neighbours: nothing is new in it. On its way to
+ * Whether every word of a row stands in one of its neighbours: nothing is new in it. On its way to
  * an end a pod runs.
  */
 function isStepBetween(row: string, neighbours: readonly (string | undefined)[]): boolean {
-  const known = new Set(neighbours.flatMap((n) => (n === undefined ? [] : partsOf(n))));
+  const known = new Set(neighbours.flatMap((n) => (n === undefined ? [] : wordsOf(n))));
   if (known.has('Pending') && (known.has('Succeeded') || known.has('Failed'))) known.add('Running');
-  return partsOf(row).every((part) => known.has(part));
+  return wordsOf(row).every((word) => known.has(word));
 }
 
 /** A pod whose running was too short to be told stays Pending until its end is. */
