@@ -4,6 +4,7 @@
 import { cleanupFinalizer } from '../../api/apiextensions/customresourcedefinition/deletion.ts';
 import type { CustomResourceDefinition } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import type { Timer } from '../../machinery/clock.ts';
+import { isTrue } from '../../machinery/conditions.ts';
 import { isConflict, isNotFound, unlessGone } from '../../machinery/errors.ts';
 import { cloneJson, detached, jsonEqual } from '../../machinery/json.ts';
 import type { Kind } from '../../machinery/kind.ts';
@@ -16,7 +17,7 @@ import { keyPrefixOf, type StoredObject } from '../storage/stored-object.ts';
 import type { Converter } from './conversion.ts';
 import { type CustomKinds, customKinds, type DefinitionSource } from './custom-kind.ts';
 import { acceptNames, type GivenNames, takenNames } from './names.ts';
-import { establish, isTrue, withCondition } from './status.ts';
+import { establish, withCondition } from './status.ts';
 
 const retryMs = 1_000;
 const sweepPeriodMs = 60_000;
@@ -134,11 +135,11 @@ export class CustomResources {
     const taken = takenNames(definition.spec.group, this.#given.values(), this.#builtIn);
     const next = establish(definition, acceptNames(definition, taken), clock.now());
     this.#note(name, next);
-    if (isTrue(next, 'Established')) await this.#serve(name, next, source);
+    if (isTrue(next.status?.conditions, 'Established')) await this.#serve(name, next, source);
     if (definition.metadata.deletionTimestamp) return this.#finish(name, definition);
     if (!jsonEqual(next.status, definition.status)) await this.#writeStatus(definition, next.status);
     // A name that somebody else gave up may be free now.
-    if (!isTrue(next, 'NamesAccepted')) this.#again(name);
+    if (!isTrue(next.status?.conditions, 'NamesAccepted')) this.#again(name);
   }
 
   /** Puts the kinds of a definition into the table, or others in their place. */

@@ -4,14 +4,11 @@ import type {
   CustomResourceDefinitionCondition,
 } from '../../api/apiextensions/customresourcedefinition/schema.ts';
 import { approvalOf, isProtectedGroup } from '../../api/apiextensions/customresourcedefinition/validation.ts';
-import { putCondition } from '../../machinery/conditions.ts';
+import { isTrue, putCondition } from '../../machinery/conditions.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import type { AcceptedNames } from './names.ts';
 
 type Condition = Omit<CustomResourceDefinitionCondition, 'lastTransitionTime' | 'observedGeneration'>;
-
-export const isTrue = (definition: CustomResourceDefinition, type: string): boolean =>
-  definition.status?.conditions?.some((one) => one.type === type && one.status === 'True') ?? false;
 
 /** The conditions with one of them set; its time changes with its status. */
 export const withCondition = (
@@ -29,7 +26,7 @@ export function establish(
 ): CustomResourceDefinition {
   const accepted = condition.status === 'True';
   let conditions = withCondition(definition.status?.conditions ?? [], condition, nowMs);
-  if (!isTrue(definition, 'Established')) {
+  if (!isTrue(definition.status?.conditions, 'Established')) {
     const established = accepted
       ? { status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
       : { status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' };
