@@ -2,12 +2,15 @@
 // that a component process carries nothing of the command line.
 import { fileURLToPath } from 'node:url';
 import { isComponent, runComponentBundle } from './components.ts';
+import { umaskForPods } from './host/surroundings.ts';
 
 const [name, ...rest] = process.argv.slice(2);
 
 if (isComponent(name)) {
+  process.umask(umaskForPods);
   await runComponentBundle(name, rest);
 } else if (name === 'supervise') {
+  process.umask(umaskForPods);
   const { supervise } = await import('./supervisor/supervise.ts');
   supervise(rest[0]!, process);
 } else if (name === 'stack') {

@@ -4,7 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { messageOf } from '../machinery/errors.ts';
 import { defaultClusterName, isClusterName, maxApiServers, maxSimulatedNodes } from './layout.ts';
 import type { Program } from './units.ts';
-import { UserError } from './user-error.ts';
+import { errnoOf, UserError } from './user-error.ts';
 
 function clusterName(text: string): string {
   if (isClusterName(text)) return text;
@@ -165,8 +165,16 @@ function addExport(root: Command, load: Load<typeof import('./commands/export.ts
 
 /** Runs a command and returns the exit code: 0, 1 for a failure, 2 for a wrong use. */
 export async function runCommandLine(argv: string[], program: Program): Promise<number> {
+  // Work goes on when nobody reads of it any more (`| head -1`), and where it cannot be written; that is said at the end.
+  let unwritten: Error | undefined;
+  process.stderr.on('error', () => undefined);
+  process.stdout.on('error', (err) => {
+    if (errnoOf(err) !== 'EPIPE') unwritten ??= err;
+  });
   try {
     await buildProgram(program).parseAsync(argv, { from: 'user' });
+    await new Promise((resolve) => process.stdout.write('', resolve)); // what failed has been told then
+    if (unwritten) throw new UserError(`standard output: ${unwritten.message}`);
     return 0;
   } catch (err) {
     if (err instanceof CommanderError) return err.exitCode === 0 ? 0 : 2;

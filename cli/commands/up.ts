@@ -17,6 +17,7 @@ import { makePrivate, writeFileAtomic } from '../host/files.ts';
 import { ensureInotifyLimits } from '../host/inotify.ts';
 import { machineLock, withLock } from '../host/lock.ts';
 import { isRunByService, tellService } from '../host/service.ts';
+import { umaskForPods } from '../host/surroundings.ts';
 import { kubeconfigFiles } from '../kubeconfig.ts';
 import { type ClusterSpec, defaultRoots, type Layout, layoutOf } from '../layout.ts';
 import { createProgress } from '../progress.ts';
@@ -86,6 +87,7 @@ const stepsOf = ({ spec }: Layout) => (spec.simulatedNodes ? [...steps, simulate
 export async function up(options: UpOptions, program: Program): Promise<void> {
   requireRoot(process.getuid?.());
   requirePrograms();
+  process.umask(umaskForPods);
   readLimits(process.env); // refused before anything is made
   const { config: file, ...flags } = options;
   const wanted = file === undefined ? flags : withConfig(flags, readConfigFile(file, process.cwd()));

@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { realClock } from '../../machinery/clock.ts';
 import { watchFolder } from '../../machinery/watch-folder.ts';
 import { stampOf, writeFileAtomic } from '../host/files.ts';
+import { takeServiceLimits } from '../host/surroundings.ts';
 import { endHung } from './hang.ts';
 import { Keeper } from './keeper.ts';
 import { readLimits } from './liveness.ts';
@@ -88,6 +89,8 @@ export function supervise(runDir: string, proc: NodeJS.Process): void {
     });
   }
   if (!readPlan(files.planFile)) return; // the cluster is gone
+  const refused = takeServiceLimits(proc.pid);
+  if (refused !== undefined) log(`limits stay as they were inherited: ${refused}`);
   keeper.start();
   answerLiveness(files.socket);
   writeFileAtomic(files.pidFile, `${proc.pid}\n`, { durable: false });

@@ -37,7 +37,7 @@ describe('a small machine', { skip: needsVm }, () => {
 
   /** As a login with these limits would run it. */
   const k8ts = (args: string) =>
-    machine.vm.run(`ulimit -n 1024 && ${checkoutFolder}/k8ts ${args}`, { timeoutMs: upTimeoutMs });
+    machine.vm.run(`umask 077 && ulimit -n 1024 && ${checkoutFolder}/k8ts ${args}`, { timeoutMs: upTimeoutMs });
 
   test('with limits that nothing can run under, up names them', async () => {
     await machine.vm.get(`sysctl -qw ${instances}=1`);
@@ -65,6 +65,8 @@ describe('a small machine', { skip: needsVm }, () => {
     const restarts = await machine.kubectl('get pods -o jsonpath={.items[*].status.containerStatuses[*].restartCount}');
     assert.deepEqual(new Set(restarts.split(' ')), new Set(['0']));
     assert.match(await machine.kubectl('exec deploy/many -- echo hello'), /^hello$/m);
+    const inherited = "exec deploy/many -- sh -c 'umask; ulimit -n; ulimit -Hn'";
+    assert.equal(await machine.kubectl(inherited), '0022\n1048576\n1048576\n');
     assert.match((await k8ts('status')).stdout, /^All is well\.$/m);
     assert.match((await k8ts('down')).stdout, /is removed/);
     assert.deepEqual((await machine.traces()).match(/k8ts/g), null);

@@ -41,6 +41,16 @@ describe('the launcher', () => {
     });
   });
 
+  test('what nobody reads is no failure, what cannot be written is', () => {
+    const shell = (script: string) =>
+      spawnSync('bash', ['-c', script, projectRoot], { encoding: 'utf8', cwd: projectRoot });
+    const unread = shell('{ sleep 1; ./k8ts --help; echo "code $?" >&2; } | true');
+    assert.equal(unread.stderr, 'code 0\n');
+    const unwritten = shell('./k8ts version >/dev/full');
+    assert.equal(unwritten.stderr, 'error: standard output: ENOSPC: no space left on device, write\n');
+    assert.equal(unwritten.status, 1);
+  });
+
   test('says so when Node is missing or too old', () => {
     inFolder((dir) => {
       const PATH = pathWith(dir, launcherNeeds);
