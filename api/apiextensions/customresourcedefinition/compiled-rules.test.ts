@@ -15,6 +15,8 @@ describe('the rules of a definition', () => {
     rule({ type: 'object', properties: { f: int } }, 'self.f > 1 && self.metadata.name != ""'),
     root(rule({ type: 'array', items: { type: 'string', maxLength: 10 }, maxItems: 10 }, 'self.all(x, x.size() > 1)')),
     root(rule({ 'x-kubernetes-int-or-string': true }, 'type(self) == int || self == "x"')),
+    // However lists without a bound are nested, no more of them than a request holds.
+    root({ type: 'array', items: { type: 'array', items: rule(int, 'self > 1') } } as JSONSchemaProps),
   ];
   for (const schema of good)
     test(`pass: ${JSON.stringify(schema).slice(0, 90)}`, () => assert.deepEqual(errorsOf(schema), []));
@@ -36,6 +38,10 @@ describe('the rules of a definition', () => {
     [
       root(rule({ type: 'array', items: { type: 'string' } }, 'self.all(x, self.all(y, x != y))')),
       /rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x \(try simplifying the rule/,
+    ],
+    [
+      root(rule({ type: 'string', maxLength: 9 }, 'self.reverse() != self')),
+      /found no matching overload for 'reverse'/,
     ],
   ];
   for (const [schema, want] of bad) {

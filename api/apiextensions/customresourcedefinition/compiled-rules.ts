@@ -4,7 +4,7 @@ import { compile, type Program } from '../../../machinery/cel/cel.ts';
 import { declFromOpenApi, type OpenApiSchema } from '../../../machinery/cel/decl-openapi.ts';
 import type { DeclType } from '../../../machinery/cel/decl-type.ts';
 import { crdEnv } from '../../../machinery/cel/kubernetes-env.ts';
-import { staticCostLimit, staticCrdCostLimit } from '../../../machinery/cel/limits.ts';
+import { maxRequestBytes, staticCostLimit, staticCrdCostLimit } from '../../../machinery/cel/limits.ts';
 import { type FieldError, forbidden, invalid } from '../../../machinery/field-error.ts';
 import type { JSONSchemaProps, ValidationRule } from './json-schema.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
@@ -68,12 +68,10 @@ export function compileRule(rule: ValidationRule, self: DeclType): Compiled {
   };
 }
 
-const unbounded = Number.POSITIVE_INFINITY;
-
 interface Place {
   path: string;
-  /** How many such values one object may have. */
-  cardinality: number;
+  /** How many such values one object may have; undefined below a list or map without a bound. */
+  cardinality: number | undefined;
   /** The list whose items cannot be told apart, or the atomic map, where the place is in one. */
   uncorrelatable: string | undefined;
   isRoot?: boolean;
@@ -119,7 +117,7 @@ function visit(schema: JSONSchemaProps, place: Place, costs: Costs): void {
   const below = { uncorrelatable };
   const values = valuesOf(schema);
   const many = (max: number | undefined) =>
-    cardinality === 0 ? 0 : cardinality * (max ?? declOf(schema, false)?.maxElements ?? unbounded);
+    cardinality === undefined || max === undefined ? undefined : cardinality * max;
   if (values) {
     const at = `${path}.additionalProperties`;
     visit(values, { ...below, path: at, cardinality: many(schema.maxProperties) }, costs);
@@ -148,11 +146,13 @@ function checkRule(rule: ValidationRule, self: DeclType, place: Place, costs: Co
     const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`;
     costs.errors.push(invalid(`${place.path}.rule`, rule.rule, why));
   }
+  // Without a bound a request holds as many as fit, however they are nested: upstream's maxCardinality.
+  const times = place.cardinality ?? Math.floor(maxRequestBytes / (self.minBytes + 1));
   for (const [field, name, one] of [
     ['rule', 'estimated rule cost', cost],
     ['messageExpression', 'estimated messageExpression cost', messageCost],
   ] as const) {
-    const all = one * place.cardinality;
+    const all = one * times;
     if (all > staticCostLimit) {
       costs.errors.push(forbidden(`${place.path}.${field}`, costMessage(name, all, staticCostLimit)));
     }
