@@ -30,6 +30,7 @@ describe('the rules of a definition', () => {
       root(rule({ type: 'object', properties: { a: int } }, 'self.z == 1')),
       /compilation failed: ERROR: <input>:1:5: undefined field 'z'/,
     ],
+    [root(rule(int, 'self || true')), /ERROR: <input>:1:1: expected type 'bool' but found 'int'\n \| self \|\| true/],
     [root(rule(int, 'self + 1')), /cel expression must evaluate to a bool/],
     [
       root({ type: 'array', items: rule(int, 'self == oldSelf') } as JSONSchemaProps),
@@ -55,6 +56,33 @@ describe('the rules of a definition', () => {
       const error = errorsOf(root({ ...int, 'x-kubernetes-validations': [one] } as JSONSchemaProps)).at(-1);
       assert.match(error!, /\.optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule$/);
     }
+  });
+
+  test('a message is reckoned once, however often its rule may run', () => {
+    const one = { rule: 'self.size() < 9', messageExpression: "self.replace('a', 'b')" };
+    const item = { type: 'string', maxLength: 20_000, 'x-kubernetes-validations': [one] };
+    assert.deepEqual(errorsOf(root({ type: 'array', maxItems: 10_000, items: item } as JSONSchemaProps)), []);
+  });
+
+  test('what is wrong with the message or the option leaves the cost to be told', () => {
+    const rule = 'self.all(x, self.all(y, x != y))';
+    const wrong = { rule, messageExpression: 'self', optionalOldSelf: true };
+    const list = { type: 'array', items: { type: 'string' }, 'x-kubernetes-validations': [wrong] };
+    const fields = checkRules(root(list as JSONSchemaProps), 's').map(({ field }) => field.split('.').at(-1));
+    assert.deepEqual(fields.slice(0, 3), ['rule', 'messageExpression', 'optionalOldSelf']);
+  });
+
+  test('types are named as CEL names them', () => {
+    const times = { type: 'object', additionalProperties: { type: 'string', format: 'date-time' } };
+    const inner = { type: 'object', properties: { namespace: { type: 'object', properties: { a: int } } } };
+    assert.match(errorsOf(root(rule(times, 'self')))[0]!, /must evaluate to a bool/);
+    assert.match(errorsOf(root(rule(times, 'self.x()')))[0]!, /undeclared reference to 'x'/);
+    assert.match(
+      errorsOf(root(rule(times, 'self.size("a") > 1')))[0]!,
+      /applied to 'map\(string, timestamp\)\.\(string\)'/,
+    );
+    const text = errorsOf(root(rule(inner, 'self.__namespace__.size() > 1')))[0]!;
+    assert.match(text, /applied to 'selfType\.__namespace__\.\(\)'/);
   });
 
   test('together may cost too much though each is cheap enough', () => {
