@@ -211,7 +211,7 @@ const byFunction: Readonly<Record<string, Estimate>> = Object.assign(
     'sets.intersects': product(1),
     'sets.equivalent': product(2),
     validate: ({ args: [text] }: CallInfo) => ({
-      cost: multiply(traverse(add(sizeOfKnown(text), fixed(1))), fixed(Math.ceil(128 * regexLengthFactor))),
+      cost: multiply(traverse(sizeOfKnown(text)), fixed(Math.ceil(128 * regexLengthFactor))),
     }),
     format: ({ target }: CallInfo) => ({ cost: traverse(sizeOfKnown(target)) }),
     'strings.quote': ({ args: [text] }: CallInfo) => {

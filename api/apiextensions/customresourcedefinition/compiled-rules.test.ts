@@ -44,6 +44,23 @@ describe('the rules of a definition', () => {
       root(rule({ type: 'string', maxLength: 9 }, 'self.reverse() != self')),
       /found no matching overload for 'reverse'/,
     ],
+    // A rule on what has no schema never runs.
+    [
+      root(rule({ type: 'array', items: { 'x-kubernetes-preserve-unknown-fields': true } }, 'self.size() > 1')),
+      /f\]\.x-kubernetes-validations: Internal error: internal error: failed to construct type information/,
+    ],
+    // How many there are in what may be anything is not known.
+    [
+      root(rule({ 'x-kubernetes-int-or-string': true }, 'self.all(x, x == x)')),
+      /rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x/,
+    ],
+    [
+      root({
+        type: 'array',
+        items: rule({ type: 'string', maxLength: 5 }, '!format.uuid().validate(self).hasValue()'),
+      }),
+      /rule: Forbidden: estimated rule cost exceeds budget by factor of 7\.1x/,
+    ],
   ];
   for (const [schema, want] of bad) {
     test(`do not pass: ${String(want).slice(0, 60)}`, () => assert.match(errorsOf(schema)[0] ?? '', want));

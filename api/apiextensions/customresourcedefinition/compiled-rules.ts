@@ -109,6 +109,11 @@ function visit(schema: JSONSchemaProps, place: Place, costs: Costs): void {
   const rules = given.length > 0 && costs.unsound.some(({ field }) => field.startsWith(path)) ? [] : given;
   const self =
     rules.length > 0 ? declOf(schema, place.isRoot || schema['x-kubernetes-embedded-resource'] === true) : undefined;
+  if (rules.length > 0 && self === undefined) {
+    const why = 'failed to construct type information for x-kubernetes-validations rules';
+    const detail = `Internal error: internal error: ${why}: unable to convert structural schema to CEL declarations`;
+    costs.errors.push({ type: 'Internal', field: `${path}.x-kubernetes-validations`, detail });
+  }
   for (const [i, rule] of rules.entries()) {
     if (self && rule.rule.trim() !== '') {
       checkRule(rule, self, { ...place, path: `${path}.x-kubernetes-validations[${i}]` }, costs);
