@@ -175,6 +175,11 @@ class Checker {
 
   #resolve(expr: CallExpr, fn: FunctionDecl, args: readonly Expr[]): CelType {
     const argTypes = args.map((arg) => this.check(arg));
+    if (fn.name === '_&&_' || fn.name === '_||_') {
+      const wrong = args.filter((arg) => !this.#isAssignable(t.bool, arg.type!));
+      for (const arg of wrong) this.#mismatch(arg.at, t.bool, arg.type!);
+      if (wrong.length > 0) return t.error;
+    }
     const isMember = expr.target !== undefined && !expr.isQualified;
     const found: Overload[] = [];
     let result: CelType | undefined;

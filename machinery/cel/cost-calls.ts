@@ -211,7 +211,7 @@ const byFunction: Readonly<Record<string, Estimate>> = Object.assign(
     'sets.intersects': product(1),
     'sets.equivalent': product(2),
     validate: ({ args: [text] }: CallInfo) => ({
-      cost: multiply(traverse(add(sizeOfKnown(text), fixed(1))), fixed(Math.ceil(128 * regexLengthFactor))),
+      cost: multiply(traverse(sizeOfKnown(text)), fixed(Math.ceil(128 * regexLengthFactor))),
     }),
     format: ({ target }: CallInfo) => ({ cost: traverse(sizeOfKnown(target)) }),
     'strings.quote': ({ args: [text] }: CallInfo) => {
@@ -223,7 +223,7 @@ const byFunction: Readonly<Record<string, Estimate>> = Object.assign(
       const [start, end] = [literalOr(call.args[0], 0), literalOr(call.args[1], ofList(call).max)];
       return listMade(fixed(end < start ? unknownSize.max : end - start));
     },
-    reverse: (call: CallInfo) => (call.overload === 'list_reverse' ? listMade(ofList(call)) : ofTarget(call)),
+    reverse: (call: CallInfo) => listMade(ofList(call)),
     flatten: (call: CallInfo) =>
       listMade(ofList(call), call.args.length === 0 ? 1 : literalOr(call.args[0], unknownSize.max)),
     distinct: compared(({ target }) => target, false),

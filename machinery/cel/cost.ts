@@ -189,7 +189,7 @@ class Estimator {
     const init = this.know(expr.init);
     const isList = range.type?.kind === 'list';
     // Upstream knows no length of a map's keys, and takes them for empty where it knows the map.
-    const ofKeys = range.decl !== undefined && !isList ? fixed(0) : undefined;
+    const ofKeys = range.decl !== undefined && range.type?.kind === 'map' ? fixed(0) : undefined;
     const keys: Local = { decl: undefined, size: range.entry?.key ?? ofKeys, entry: undefined };
     const values: Local = { decl: range.decl?.element, size: range.entry?.value, entry: undefined };
     const accumulator: Local = { decl: undefined, size: init.size, entry: init.entry };

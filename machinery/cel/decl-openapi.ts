@@ -1,6 +1,6 @@
 // The schemas of custom resources as CEL sees them, sizes bounded by what the schema says or a request can hold. Upstream:
 // apiserver/pkg/cel/common/schemas.go.
-import { type DeclType, decl, withNull } from './decl-type.ts';
+import { type DeclType, decl, escapeName, withNull } from './decl-type.ts';
 import { maxRequestBytes } from './limits.ts';
 
 /** What of an OpenAPI schema matters here. */
@@ -115,7 +115,7 @@ function object(schema: OpenApiSchema, typeName: string, isResource: boolean): D
   const fields: [string, DeclType][] = [];
   let minBytes = 2;
   for (const [field, property] of Object.entries(properties)) {
-    const of = declFromOpenApi(property, `${typeName}.${field}`);
+    const of = declFromOpenApi(property, `${typeName}.${escapeName(field) ?? field}`);
     if (of === undefined) continue;
     fields.push([field, of]);
     // What has a default need not be in a request.

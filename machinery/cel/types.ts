@@ -111,7 +111,7 @@ export function mapParts(type: CelType, change: (part: CelType) => CelType): Cel
 export function formatType(type: CelType): string {
   if (type.kind === 'error') return '!error!';
   const parts = partsOf(type).map(formatType).join(', ');
-  const name = 'name' in type ? type.name : (protobufNames[type.kind] ?? type.kind);
+  const name = 'name' in type ? type.name : type.kind;
   return parts === '' ? name : `${name}(${parts})`;
 }
 

@@ -12,7 +12,7 @@ build() {
   [ -e "$root/usr/bin/apt" ] || debootstrap --variant=minbase sid "$root" http://deb.debian.org/debian
   chroot "$root" apt-get install -y --no-install-recommends golang-any golang-k8s-apiextensions-apiserver-dev
   mount -t proc proc "$root/proc"
-  trap 'umount "$root/proc"' EXIT
+  trap "umount '$root/proc'" EXIT # in double quotes: no local variable is left at the end
   chroot "$root" env GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 go build -o /extension k8s.io/apiextensions-apiserver
   cp "$root/extension" "$dir/server"
 }

@@ -4,7 +4,7 @@ import { compile, type Program } from '../../../machinery/cel/cel.ts';
 import { declFromOpenApi, type OpenApiSchema } from '../../../machinery/cel/decl-openapi.ts';
 import type { DeclType } from '../../../machinery/cel/decl-type.ts';
 import { crdEnv } from '../../../machinery/cel/kubernetes-env.ts';
-import { staticCostLimit, staticCrdCostLimit } from '../../../machinery/cel/limits.ts';
+import { maxRequestBytes, staticCostLimit, staticCrdCostLimit } from '../../../machinery/cel/limits.ts';
 import { type FieldError, forbidden, invalid } from '../../../machinery/field-error.ts';
 import type { JSONSchemaProps, ValidationRule } from './json-schema.ts';
 import { itemsOf, valuesOf } from './schema-walk.ts';
@@ -30,7 +30,11 @@ interface RuleProblem {
 export const declOf = (schema: JSONSchemaProps, isResource: boolean): DeclType | undefined =>
   declFromOpenApi(schema as OpenApiSchema, 'selfType', isResource);
 
-type Compiled = { ok: true; rule: CompiledRule } | { ok: false; problem: RuleProblem };
+/** The rule is undefined where it is no condition; a wrong message or option leaves it what it costs. */
+interface Compiled {
+  rule?: CompiledRule;
+  problems: readonly RuleProblem[];
+}
 type OldSelf = 'none' | 'value' | 'optional';
 
 const oldSelfUnused: RuleProblem = {
@@ -40,40 +44,39 @@ const oldSelfUnused: RuleProblem = {
 
 /** Compiles a rule on values of a schema. */
 export function compileRule(rule: ValidationRule, self: DeclType): Compiled {
-  const wrong = (field: string, detail: string): Compiled => ({ ok: false, problem: { field, detail } });
   let old: OldSelf = rule.optionalOldSelf ? 'optional' : 'none';
   let compiled = compile(rule.rule, crdEnv(self, old));
   if (!compiled.ok && old === 'none' && rule.rule.includes('oldSelf')) {
     old = 'value';
     compiled = compile(rule.rule, crdEnv(self, old));
   }
-  if (!compiled.ok) return wrong('rule', `compilation failed: ${compiled.issues}`);
-  if (compiled.type.kind !== 'bool') return wrong('rule', 'cel expression must evaluate to a bool');
-  if (rule.optionalOldSelf !== undefined && compile(rule.rule, crdEnv(self, 'none')).ok) {
-    return { ok: false, problem: oldSelfUnused };
+  const problems: RuleProblem[] = [];
+  let made: CompiledRule | undefined;
+  if (!compiled.ok) problems.push({ field: 'rule', detail: `compilation failed: ${compiled.issues}` });
+  else if (compiled.type.kind !== 'bool')
+    problems.push({ field: 'rule', detail: 'cel expression must evaluate to a bool' });
+  else {
+    const { program, cost } = compiled;
+    made = { rule, program, isTransition: old === 'value', message: undefined, cost: cost.max, messageCost: 0 };
+    if (rule.messageExpression) {
+      const text = compile(rule.messageExpression, crdEnv(self, old));
+      const wrong = text.ok
+        ? 'messageExpression must evaluate to a string'
+        : `messageExpression compilation failed: ${text.issues}`;
+      if (text.ok && text.type.kind === 'string') made = { ...made, message: text.program, messageCost: text.cost.max };
+      else problems.push({ field: 'messageExpression', detail: wrong });
+    }
   }
-  let message: Program | undefined;
-  let messageCost = 0;
-  if (rule.messageExpression) {
-    const text = compile(rule.messageExpression, crdEnv(self, old));
-    if (!text.ok) return wrong('messageExpression', `messageExpression compilation failed: ${text.issues}`);
-    if (text.type.kind !== 'string') return wrong('messageExpression', 'messageExpression must evaluate to a string');
-    message = text.program;
-    messageCost = text.cost.max;
-  }
-  const isTransition = old === 'value';
-  return {
-    ok: true,
-    rule: { rule, program: compiled.program, isTransition, message, cost: compiled.cost.max, messageCost },
-  };
+  // What does not compile uses nothing.
+  if (rule.optionalOldSelf !== undefined && (!made || compile(rule.rule, crdEnv(self, 'none')).ok))
+    problems.push(oldSelfUnused);
+  return { ...(made && { rule: made }), problems };
 }
-
-const unbounded = Number.POSITIVE_INFINITY;
 
 interface Place {
   path: string;
-  /** How many such values one object may have. */
-  cardinality: number;
+  /** How many such values one object may have; undefined below a list or map without a bound. */
+  cardinality: number | undefined;
   /** The list whose items cannot be told apart, or the atomic map, where the place is in one. */
   uncorrelatable: string | undefined;
   isRoot?: boolean;
@@ -106,6 +109,11 @@ function visit(schema: JSONSchemaProps, place: Place, costs: Costs): void {
   const rules = given.length > 0 && costs.unsound.some(({ field }) => field.startsWith(path)) ? [] : given;
   const self =
     rules.length > 0 ? declOf(schema, place.isRoot || schema['x-kubernetes-embedded-resource'] === true) : undefined;
+  if (rules.length > 0 && self === undefined) {
+    const why = 'failed to construct type information for x-kubernetes-validations rules';
+    const detail = `Internal error: internal error: ${why}: unable to convert structural schema to CEL declarations`;
+    costs.errors.push({ type: 'Internal', field: `${path}.x-kubernetes-validations`, detail });
+  }
   for (const [i, rule] of rules.entries()) {
     if (self && rule.rule.trim() !== '') {
       checkRule(rule, self, { ...place, path: `${path}.x-kubernetes-validations[${i}]` }, costs);
@@ -119,7 +127,7 @@ function visit(schema: JSONSchemaProps, place: Place, costs: Costs): void {
   const below = { uncorrelatable };
   const values = valuesOf(schema);
   const many = (max: number | undefined) =>
-    cardinality === 0 ? 0 : cardinality * (max ?? declOf(schema, false)?.maxElements ?? unbounded);
+    cardinality === undefined || max === undefined ? undefined : cardinality * max;
   if (values) {
     const at = `${path}.additionalProperties`;
     visit(values, { ...below, path: at, cardinality: many(schema.maxProperties) }, costs);
@@ -133,32 +141,29 @@ function visit(schema: JSONSchemaProps, place: Place, costs: Costs): void {
 }
 
 function checkRule(rule: ValidationRule, self: DeclType, place: Place, costs: Costs): void {
-  const compiled = compileRule(rule, self);
-  if (!compiled.ok) {
-    // What does not compile uses nothing.
-    const usesNothing = compiled.problem.field === 'rule' && rule.optionalOldSelf !== undefined;
-    for (const { field, detail } of usesNothing ? [compiled.problem, oldSelfUnused] : [compiled.problem]) {
-      const shown = field === 'optionalOldSelf' ? rule.optionalOldSelf : shownRule(rule);
-      costs.errors.push(invalid(`${place.path}.${field}`, shown, detail));
+  const { rule: compiled, problems } = compileRule(rule, self);
+  // Without a bound a request holds as many as fit, however they are nested: upstream's maxCardinality. Of a message
+  // only one run is reckoned.
+  const times = place.cardinality ?? Math.floor(maxRequestBytes / (self.minBytes + 1));
+  for (const [field, name, cost] of [
+    ['rule', 'estimated rule cost', (compiled?.cost ?? 0) * times],
+    ['messageExpression', 'estimated messageExpression cost', compiled?.messageCost ?? 0],
+  ] as const) {
+    if (cost > staticCostLimit) {
+      costs.errors.push(forbidden(`${place.path}.${field}`, costMessage(name, cost, staticCostLimit)));
     }
-    return;
+    if (cost === 0) continue;
+    costs.total += cost;
+    costs.shares.push({ path: `${place.path}.${field}`, cost });
   }
-  const { isTransition, cost, messageCost } = compiled.rule;
-  if ((isTransition || rule.optionalOldSelf) && place.uncorrelatable !== undefined) {
+  for (const { field, detail } of problems) {
+    const shown = field === 'optionalOldSelf' ? rule.optionalOldSelf : shownRule(rule);
+    costs.errors.push(invalid(`${place.path}.${field}`, shown, detail));
+  }
+  const usesOld = compiled?.isTransition || (rule.optionalOldSelf && !problems.includes(oldSelfUnused));
+  if (usesOld && place.uncorrelatable !== undefined) {
     const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelatable}`;
     costs.errors.push(invalid(`${place.path}.rule`, rule.rule, why));
-  }
-  for (const [field, name, one] of [
-    ['rule', 'estimated rule cost', cost],
-    ['messageExpression', 'estimated messageExpression cost', messageCost],
-  ] as const) {
-    const all = one * place.cardinality;
-    if (all > staticCostLimit) {
-      costs.errors.push(forbidden(`${place.path}.${field}`, costMessage(name, all, staticCostLimit)));
-    }
-    if (one === 0) continue;
-    costs.total += all;
-    costs.shares.push({ path: `${place.path}.${field}`, cost: all });
   }
 }
 

@@ -53,10 +53,7 @@ export function compileRules(
 function nodeOf(schema: JSONSchemaProps, isResource: boolean): RuleNode | undefined {
   const own = schema['x-kubernetes-validations'] ?? [];
   const self = own.length > 0 ? declOf(schema, isResource) : undefined;
-  const rules = own.flatMap((rule) => {
-    const compiled = self && compileRule(rule, self);
-    return compiled?.ok ? [compiled.rule] : [];
-  });
+  const rules = own.flatMap((rule) => (self && compileRule(rule, self).rule) ?? []);
   const properties = Object.entries(schema.properties ?? {}).flatMap(([key, property]): [string, RuleNode][] => {
     const node = nodeOf(property, isEmbedded(property));
     return node ? [[key, node]] : [];

@@ -1,4 +1,4 @@
-// Functions over strings, by code points. Upstream: cel-go's ext/strings.go.
+// Functions over strings, by code points. Upstream: cel-go's ext/strings.go, of which Kubernetes takes version 2.
 import { shortEscapes } from '../../go-quote.ts';
 import { type Library, member, overload } from '../decls.ts';
 import { CelError } from '../errors.ts';
@@ -146,7 +146,6 @@ export const stringLibrary: Library = {
     member('trim', 'string_trim', 'string -> string', trim),
     member('join', 'list_join', 'list(string) -> string', join),
     member('join', 'list_join_string', 'list(string), string -> string', join),
-    member('reverse', 'string_reverse', 'string -> string', (text: string) => [...text].reverse().join('')),
     member('format', 'string_format', 'string, list(dyn) -> string', formatString),
     overload('strings.quote', 'strings_quote', 'string -> string', quote),
   ],
