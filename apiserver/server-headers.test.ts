@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { codeBack, headersBack, headersOnward } from './server-headers.ts';
+import { answerBack, headersOnward } from './server-headers.ts';
 
 test('what is for one connection alone goes on in no direction, whether it is known or named', () => {
   const headers = {
@@ -9,7 +9,7 @@ test('what is for one connection alone goes on in no direction, whether it is kn
     ...{ 'x-forwarded-for': '9.9.9.9', 'x-kept': 'yes', 'set-cookie': ['a=1', 'b=2'] },
   };
   const kept = { 'x-kept': 'yes', 'set-cookie': ['a=1', 'b=2'] };
-  assert.deepEqual(headersBack(headers), kept);
+  assert.deepEqual(answerBack({ statusCode: 200, headers }).headers, kept);
   assert.deepEqual(headersOnward(headers, '10.0.0.1'), { ...kept, 'x-forwarded-for': '10.0.0.1' });
 });
 
@@ -25,7 +25,17 @@ test('who asks is told of, his credentials and the form of his connection are no
 
 test('a code that is none comes back as one of a bad server', () => {
   assert.deepEqual(
-    [undefined, 0, 99, 101, 200, 404, 599, 600, 999].map(codeBack),
+    [undefined, 0, 99, 101, 200, 404, 599, 600, 999].map(
+      (statusCode) => answerBack({ ...(statusCode === undefined ? {} : { statusCode }), headers: {} }).code,
+    ),
     [502, 502, 502, 502, 200, 404, 599, 502, 502],
   );
+});
+
+test('an answer that can have no body tells of no length', () => {
+  const headers = { 'content-length': '7', etag: '"a"' };
+  const lengths = [200, 204, 304, 404].map(
+    (statusCode) => answerBack({ statusCode, headers }).headers['content-length'],
+  );
+  assert.deepEqual(lengths, ['7', undefined, undefined, '7']);
 });

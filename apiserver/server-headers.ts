@@ -23,13 +23,13 @@ type Test = (name: string) => boolean;
 /** A request's headers as they go on through a proxy, this one told of, without those that end here. */
 export function headersOnward(headers: Headers, remote: string | undefined, endsHere: Test = () => false): Headers {
   const ends = (name: string) => name.startsWith(':') || name.startsWith('impersonate-') || endsHere(name);
-  const kept = headersBack(headers, ends);
+  const kept = keptHeaders(headers, ends);
   const client = [kept['x-forwarded-for'], remote].flat().filter(Boolean).join(', ');
   return { ...kept, ...(client ? { 'x-forwarded-for': client } : {}) };
 }
 
-/** An answer's headers as they come back through a proxy. Connection names others that are for the next one alone. */
-export function headersBack(headers: Headers, endsHere: Test = () => false): Record<string, string> {
+/** Headers that go on to the other side of a proxy. Connection names others that are for the next one alone. */
+function keptHeaders(headers: Headers, endsHere: Test = () => false): Record<string, string> {
   const named = new Set(
     one(headers.connection)
       ?.split(',')
@@ -39,5 +39,15 @@ export function headersBack(headers: Headers, endsHere: Test = () => false): Rec
   return Object.fromEntries(kept) as Record<string, string>; // or lists of them, which Node writes as well
 }
 
-/** The code of an answer as it comes back through a proxy: what is none (RFC 9110, 15) stands for one of a bad server. */
-export const codeBack = (code = 0): number => (code >= 200 && code <= 599 ? code : 502);
+/**
+ * An answer's code and headers as they come back through a proxy. A code that is none (RFC 9110, 15) stands for one of a
+ * bad server. Where there can be no body Go's clients take a length for one that was lost, and its server tells of none.
+ */
+export function answerBack(
+  { statusCode = 0, headers }: { statusCode?: number; headers: Headers },
+  endsHere: Test = () => false,
+): { code: number; headers: Record<string, string> } {
+  const code = statusCode >= 200 && statusCode <= 599 ? statusCode : 502;
+  const hasNoBody = code === 204 || code === 304;
+  return { code, headers: keptHeaders(headers, (name) => endsHere(name) || (hasNoBody && name === 'content-length')) };
+}

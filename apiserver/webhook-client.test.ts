@@ -84,6 +84,25 @@ test('what may pass is asked again, five times at most', async (t) => {
   }
 });
 
+test('others have their turn while a long answer is read', async (t) => {
+  const authority = await makeKeys();
+  const caBundle = Buffer.from((await issue(authority, authority, [isAuthority])).toString('pem')).toString('base64');
+  const list =
+    (part: string, count: number): RequestListener =>
+    (_req, res) =>
+      res.end(`{"x":[${part.repeat(count)}1]}`);
+  // Each look at the clock takes a millisecond, of which a turn has ten.
+  let nowMs = 0;
+  const clock: Clock = { ...realClock, monotonicMs: () => nowMs++ };
+  const numbers = await startWebhook(t, authority, list('1,', 500_000), clock);
+  await numbers.client.post({ url: numbers.url, caBundle }, 10, {});
+  assert.ok(nowMs >= 500, `${nowMs} looks`);
+  const objects = await startWebhook(t, authority, list('{},', 600_000), clock);
+  await assert.rejects(objects.client.post({ url: objects.url, caBundle }, 10, {}), {
+    message: /limit is 550000 lists and objects$/,
+  });
+});
+
 test('a certificate without names is trusted if an authority of the bundle has signed it', async (t) => {
   const [authority, stranger] = await Promise.all([makeKeys(), makeKeys()]);
   const { url, client } = await startWebhook(t, authority, (_req, res) => res.end('{"good":true}'));

@@ -9,11 +9,14 @@ import { postJson, TooLargeError } from '../host/http-exchange.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { DecodeError, decodeValue } from '../machinery/decode.ts';
 import { StatusError } from '../machinery/errors.ts';
+import { goQuote } from '../machinery/go-quote.ts';
 import { isObject } from '../machinery/json.ts';
-import { readJson, TextError } from '../machinery/json-reader.ts';
+import { readJsonInSteps, TextError } from '../machinery/json-reader.ts';
 import { describeNetworkError } from '../machinery/network-error.ts';
 import type { AnySchema, TypeOf } from '../machinery/schema.ts';
+import { maxOpened } from './endpoints/body.ts';
 import { type EndpointFinder, locate } from './service-endpoint.ts';
+import { inTurns } from './turns.ts';
 
 export interface WebhookClientConfig {
   url?: string;
@@ -98,7 +101,7 @@ export class WebhookClient {
         const ca = await withNamesake(options, err, this.#deps.clock.now());
         return postJson({ ...options, ca }, value, maxAnswerBytes);
       });
-      return readAnswer(code, text);
+      return await readAnswer(code, text, this.#deps.clock);
     } catch (err) {
       if (err instanceof AnswerError || err instanceof TooLargeError) {
         const isTransient = err instanceof AnswerError && transientCodes.has(err.code);
@@ -106,7 +109,7 @@ export class WebhookClient {
       }
       const why = abort.signal.aborted ? 'context deadline exceeded' : describeFailure(err, url);
       const isTransient = err instanceof Error && 'code' in err && err.code === 'ECONNRESET';
-      throw new WebhookError(`Post ${JSON.stringify(shown)}: ${why}`, { cause: err, isTransient });
+      throw new WebhookError(`Post ${goQuote(shown)}: ${why}`, { cause: err, isTransient });
     } finally {
       timer.cancel();
     }
@@ -170,10 +173,10 @@ class AnswerError extends Error {
   }
 }
 
-function readAnswer(code: number, text: string): unknown {
+async function readAnswer(code: number, text: string, clock: Clock): Promise<unknown> {
   let value: unknown;
   try {
-    value = readJson(text).value;
+    ({ value } = await inTurns(readJsonInSteps(text, maxOpened), clock));
   } catch (err) {
     if (!(err instanceof TextError)) throw err;
     if (code === 200) throw new AnswerError(code, `couldn't get version/kind; json parse error: ${err.message}`);
@@ -181,7 +184,7 @@ function readAnswer(code: number, text: string): unknown {
   if (code === 200) return value;
   if (isObject(value) && value.kind === 'Status' && value.message) throw new AnswerError(code, String(value.message));
   if (code === 404) throw new AnswerError(code, 'the server could not find the requested resource');
-  const shown = JSON.stringify(text.slice(0, 2048));
+  const shown = goQuote(text.slice(0, 2048));
   if (code >= 500)
     throw new AnswerError(code, `an error on the server (${shown}) has prevented the request from succeeding`);
   throw new AnswerError(code, `the server rejected our request for an unknown reason`);

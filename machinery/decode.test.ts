@@ -124,6 +124,8 @@ describe('decodeValue() refuses what is of another type', () => {
     ['a leap second', { since: '1998-05-05T05:05:60Z' }, /: second out of range$/],
     ['a zone that is none', { since: '1998-05-05T05:05:05+25:00' }, /: time zone offset hour out of range$/],
     ['bad base64', { data: 'not base64!' }, /illegal base64 data at input byte 3/],
+    ['short base64', { data: 'QUFBQ' }, /illegal base64 data at input byte 5/],
+    ['base64 that ends too early', { data: 'QUF=QUFB' }, /illegal base64 data at input byte 3/],
     ['a path into a list', { ports: [{ number: 'x' }] }, /field Port.ports.number of type int32/],
   ];
   for (const [name, given, want] of cases) {
@@ -134,6 +136,11 @@ describe('decodeValue() refuses what is of another type', () => {
       ),
     );
   }
+});
+
+test('base64 may be as long as a webhook answers', () => {
+  const data = 'QUFB'.repeat(4_000_000);
+  assert.equal(decodeValue(thing, { data }).value.data, data);
 });
 
 test('a list of next to nothing becomes no more than there is room for', () => {

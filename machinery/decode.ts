@@ -280,11 +280,11 @@ function readTime(text: string, micro: boolean): string {
   return micro ? `${seconds}.${fraction.slice(1, 7).padEnd(6, '0')}Z` : `${seconds}Z`;
 }
 
-const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const base64Pattern = /^[A-Za-z0-9+/]*={0,2}$/;
 
 function checkBase64(given: string): string {
   const text = /[\r\n]/.test(given) ? given.replace(/[\r\n]/g, '') : given;
-  if (!base64Pattern.test(text)) {
+  if (text.length % 4 !== 0 || !base64Pattern.test(text)) {
     const bad = /[^A-Za-z0-9+/]/.exec(text)?.index ?? text.length;
     throw new DecodeError(`illegal base64 data at input byte ${bad}`);
   }

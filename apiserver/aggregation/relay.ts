@@ -6,7 +6,7 @@ import { ask } from '../../host/http-exchange.ts';
 import { StatusError } from '../../machinery/errors.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import { codeBack, headersBack, headersOnward } from '../server-headers.ts';
+import { answerBack, headersOnward } from '../server-headers.ts';
 import { describeFailure } from '../webhook-client.ts';
 import { asHeaderBytes, identityHeaders, isIdentityHeader, type RemoteClient } from './remote.ts';
 
@@ -58,7 +58,8 @@ export async function relayTo(
 }
 
 function giveBack(answer: IncomingMessage, front: FrontRequest): void {
-  front.raw.writeHead(codeBack(answer.statusCode), headersBack(answer.headers));
+  const { code, headers } = answerBack(answer);
+  front.raw.writeHead(code, headers);
   // The first event of a watch may be long in coming.
   front.raw.flushHeaders?.();
   // An answer that broke off must not look like a whole one.

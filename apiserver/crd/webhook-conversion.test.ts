@@ -73,7 +73,34 @@ const refused: [why: string, respond: (request: any) => unknown, want: RegExp][]
     (request) => success(request, [{ ...good, metadata: { name: 'b' } }]),
     /metadata\.name may not be changed/,
   ],
-  ['it is no review', () => ({ kind: 'Status' }), / failed: expected a ConversionReview/],
+  [
+    'it is no review',
+    () => ({ kind: 'Status' }),
+    / failed: expected webhook response of apiextensions\.k8s\.io\/v1, Kind=ConversionReview, got , Kind=Status$/,
+  ],
+  ['it is no object', () => 5, / failed: json: cannot unmarshal number into Go value of type .*ConversionReview$/],
+  [
+    'a text is none',
+    ({ uid }) => review({ uid, result: { status: 'Failure', message: { a: 1 } } }),
+    / failed: json: cannot unmarshal object into Go struct field .*response\.result\.message of type string$/,
+  ],
+  ['it does not say why not', ({ uid }) => review({ uid }), / response\.result\.status was '', not 'Success'$/],
+  ['a kind is no text', (request) => success(request, [{ ...good, kind: { a: 1 } }]), / \(expected Wid, received \)$/],
+  [
+    'a name is no text',
+    (request) => success(request, [{ ...good, metadata: { ...good.metadata, name: 1 } }]),
+    / metadata\.name may not be changed$/,
+  ],
+  [
+    'labels are none',
+    (request) => success(request, [{ ...good, metadata: { ...good.metadata, labels: { a: 1 } } }]),
+    / metadata\.labels is no map of strings$/,
+  ],
+  [
+    'no object could have its labels',
+    (request) => success(request, [{ ...good, metadata: { ...good.metadata, labels: { a: '?' } } }]),
+    / metadata\.labels: Invalid value: "\?": a valid label must be /,
+  ],
 ];
 for (const [why, respond, want] of refused) {
   test(`an error when ${why}`, async () => {

@@ -79,6 +79,15 @@ describe('a map of 30,000 keys', () => {
     });
 });
 
+test('managers of 20,000 names have their fields read in turns', async () => {
+  const entry = (i: number) =>
+    `{"manager":"m${i}","operation":"Apply","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:data":{"f:k${i}":{}}}}`;
+  const managers = Array.from({ length: 20_000 }, (_, i) => entry(i)).join(',');
+  const config = `{"metadata":{"name":"managed","managedFields":[${managers}]},"data":{"a":"b"}}`;
+  const { rounds } = await write('POST', `${core}/configmaps`, config);
+  assert.ok(rounds >= 4_000, `others had ${rounds} turns`);
+});
+
 test('what would take more room than there is gets a clear refusal', async () => {
   const env = Array.from({ length: 80_000 }, (_, i) => `{"name":"V${i}","value":"v"}`).join(',');
   const pod = (containers: string) => `{"metadata":{"name":"p"},"spec":{"containers":[${containers}]}}`;

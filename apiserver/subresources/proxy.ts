@@ -12,7 +12,7 @@ import type { KubeObject } from '../../machinery/metadata.ts';
 import type { ApiRequest } from '../endpoints/exchange.ts';
 import type { FrontRequest } from '../http/front.ts';
 import type { RequestInfo } from '../request-info.ts';
-import { codeBack, headersBack, headersOnward } from '../server-headers.ts';
+import { answerBack, headersOnward } from '../server-headers.ts';
 import { findEndpoint, reachable } from '../service-endpoint.ts';
 import type { Subresource, SubresourceContext, UpgradeTarget } from './handler.ts';
 import { linkStages } from './proxy-links.ts';
@@ -113,12 +113,12 @@ export function throughProxy(
 
 /** Streams the answer back, its redirect and the links of a page as they are seen through the proxy. */
 function giveBack(upstream: IncomingMessage, front: FrontRequest, through: (url: string) => string): void {
-  const headers = headersBack(upstream.headers, (name) => ownHeaders.has(name));
+  const { code, headers } = answerBack(upstream, (name) => ownHeaders.has(name));
   if (upstream.headers.location) headers.location = through(upstream.headers.location);
   const stages = front.method === 'HEAD' ? [] : linkStages(upstream.headers, through);
   // The links make it longer.
   if (stages.length > 0) delete headers['content-length'];
-  front.raw.writeHead(codeBack(upstream.statusCode), headers);
+  front.raw.writeHead(code, headers);
   let stream: Readable = upstream;
   for (const next of [...stages, front.raw]) {
     // An answer that broke off must not look like a whole one.

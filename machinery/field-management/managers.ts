@@ -1,6 +1,7 @@
 // The managers of an object: its managedFields entries by who they are of. Entries that a write does
 // not touch are passed on as they are. Upstream: apimachinery's util/managedfields.
 import type { ManagedFieldsEntry } from '../metadata.ts';
+import { finish, type Steps } from '../steps.ts';
 import { readFieldSetLike } from './read-set.ts';
 import { emptySet, type FieldSet, isEmptySet, uniteAll } from './set.ts';
 
@@ -30,10 +31,10 @@ export function managerKey(m: Pick<Manager, 'manager' | 'operation' | 'apiVersio
 }
 
 /** Reads entries; undefined where one of them is none. `known` are those of the stored object. */
-export function readManagers(
+export function* readManagers(
   entries: readonly ManagedFieldsEntry[],
   known: readonly ManagedFieldsEntry[] = [],
-): Managers | undefined {
+): Steps<Managers | undefined> {
   const out: Managers = new Map();
   for (const [i, entry] of entries.entries()) {
     const { manager = '', operation, apiVersion, subresource = '', time, fieldsType, fieldsV1 } = entry;
@@ -42,13 +43,14 @@ export function readManagers(
     if (!fields) return undefined;
     const read = { manager, operation, apiVersion, subresource, time, fields } as const;
     out.set(managerKey(read), { ...read, ...(fields === fieldsV1 ? { entry } : {}) });
+    yield;
   }
   return out;
 }
 
 /** The managers of an object as it is stored. */
 export const storedManagers = (entries: readonly ManagedFieldsEntry[] = []): Managers | undefined =>
-  readManagers(entries, entries);
+  finish(readManagers(entries, entries));
 
 /** A client that sends an empty list, or one empty entry, wants nobody to manage anything. */
 export function isReset(entries: readonly ManagedFieldsEntry[] | undefined): boolean {

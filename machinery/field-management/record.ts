@@ -90,7 +90,7 @@ interface UpdateRecord {
 
 /** The entries after an update; none where nobody manages the object. */
 export function* recordUpdate(update: UpdateRecord): Steps<ManagedFieldsEntry[]> {
-  const managers = managersBefore(update);
+  const managers = yield* managersBefore(update);
   yield;
   // Of an object that nobody managed so far nothing is known that would help an applier.
   if (managers.size === 0 && !update.isCreate) return [];
@@ -98,12 +98,12 @@ export function* recordUpdate(update: UpdateRecord): Steps<ManagedFieldsEntry[]>
 }
 
 /** The entries that a write goes on from: those it sends, so that they can be mended by hand, or else the stored ones. */
-function managersBefore({ writer, stored = [], sent, isCreate }: UpdateRecord): Managers {
+function* managersBefore({ writer, stored = [], sent, isCreate }: UpdateRecord): Steps<Managers> {
   const before = () => storedManagers(stored) ?? new Map();
   if (writer.subresource !== '' && !isCreate) return before();
   if (isReset(sent)) return new Map();
   if (!sent) return before();
-  const read = readManagers(sent, stored);
+  const read = yield* readManagers(sent, stored);
   return read && read.size > 0 ? read : before();
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { FieldError } from '../../../machinery/field-error.ts';
 import { checkRules } from './compiled-rules.ts';
 import type { JSONSchemaProps } from './json-schema.ts';
 
@@ -110,6 +111,22 @@ describe('the rules of a definition', () => {
       errors.at(-1)!,
       /^s: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds/,
     );
+  });
+
+  test('rules above what is wrong are not looked at, of however many', () => {
+    const count = 20_000;
+    const properties = Object.fromEntries(Array.from({ length: count }, (_, i) => [`f${i}`, rule(int, 'self.z')]));
+    const unsound = Array.from(
+      { length: count },
+      (_, i) => ({ type: 'Invalid', field: `s.properties[f${i}x]` }) as FieldError,
+    );
+    unsound.push({ type: 'Invalid', field: 's.properties[f7].maximum', detail: '' });
+    const start = process.cpuUsage();
+    const errors = checkRules({ type: 'object', properties }, 's', unsound);
+    assert.equal(errors.length, count - 1);
+    assert.ok(!errors.some(({ field }) => field.startsWith('s.properties[f7]')));
+    const { user } = process.cpuUsage(start);
+    assert.ok(user < 10_000_000, `${user} us`);
   });
 
   test('an item of a map list can be compared', () => {

@@ -3,8 +3,10 @@
 import type { Operation } from 'fast-json-patch';
 import { internalError, messageOf } from '../../../machinery/errors.ts';
 import { cloneJson, jsonEqual } from '../../../machinery/json.ts';
-import { applyJsonPatch } from '../../../machinery/json-patch.ts';
-import { readJson } from '../../../machinery/json-reader.ts';
+import { jsonPatchInSteps } from '../../../machinery/json-patch.ts';
+import { readJsonInSteps } from '../../../machinery/json-reader.ts';
+import { maxOpened } from '../../endpoints/body.ts';
+import { inTurns } from '../../turns.ts';
 import type { AdmissionDeps, AdmissionPlugin, AdmissionRequest } from '../plugin.ts';
 import { Rounds } from '../reinvocation.ts';
 import { type Asked, askWebhook, questionFor } from './ask.ts';
@@ -45,7 +47,7 @@ async function applyAnswer(
   if (!response?.patch) return false;
   let operations: Operation[];
   try {
-    operations = readJson(response.patch).value as Operation[];
+    operations = (await inTurns(readJsonInSteps(response.patch, maxOpened), deps.clock)).value as Operation[];
     if (!Array.isArray(operations))
       throw new TypeError('json: cannot unmarshal object into Go value of type jsonpatch.Patch');
   } catch (err) {
@@ -58,7 +60,7 @@ async function applyAnswer(
   }
   let changed: unknown;
   try {
-    changed = applyJsonPatch(view.object, operations);
+    changed = await inTurns(jsonPatchInSteps(view.object, operations), deps.clock);
   } catch (err) {
     throw internalError(messageOf(err).split('\n')[0]!, err);
   }
