@@ -216,6 +216,13 @@ test('a claim is copied from another', async (t) => {
   await bed.see();
   await assert.rejects(provision(bed.deps, copy), /the PVC DataSource first must be in Bound state/);
   await bed.bind(first);
+  const { volume } = bed.deps;
+  bed.deps.volume = (name) => {
+    const found = volume(name);
+    return found && { ...found, spec: { ...found.spec, claimRef: { uid: 'other' } } };
+  };
+  await assert.rejects(provision(bed.deps, copy), /bound to a different PVC than requested/);
+  bed.deps.volume = volume;
   await provision(bed.deps, copy);
   assert.equal(readFileSync(bed.dataOf(copy, 'file'), 'utf8'), 'mine');
 });
