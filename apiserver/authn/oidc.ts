@@ -48,7 +48,8 @@ async function verify(token: string, issuer: OidcIssuer, options: JWTVerifyOptio
       try {
         return (await jwtVerify(token, key, options)).payload;
       } catch (failure) {
-        if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure;
+        const isOther = failure instanceof TypeError || failure instanceof errors.JWSSignatureVerificationFailed;
+        if (!isOther) throw failure; // a TypeError: a key that cannot have signed it, as a short one
       }
     }
     throw new errors.JWSSignatureVerificationFailed();
