@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { kinds as builtInKinds } from '../api/index.ts';
+import { followContents } from '../host/follow-file.ts';
 import { type ComponentContext, runComponent } from '../machinery/component.ts';
 import { parseConfig } from '../machinery/config-file.ts';
 import { metricsIn } from '../machinery/hot-metrics.ts';
@@ -33,7 +34,7 @@ import { startDuties } from './duties.ts';
 import { Fairness } from './fairness/fairness.ts';
 import { createFairnessMetrics } from './fairness/metrics.ts';
 import type { Readiness } from './health.ts';
-import { type FrontOptions, serveFront } from './http/front.ts';
+import { type Front, type FrontOptions, type FrontTls, serveFront } from './http/front.ts';
 import { InFlight } from './in-flight.ts';
 import { createKubeletAccess } from './kubelet-access.ts';
 import { createOpenApi } from './openapi/serve.ts';
@@ -272,14 +273,39 @@ function createReviews(options: Options, cache: WatchCache) {
   return { ...reviews, '/componentstatuses': componentStatuses(probes) };
 }
 
-/** Clients of both authorities are asked for their certificates. */
-function frontOptions(options: Options, { clock, metrics, log }: ComponentContext): FrontOptions {
-  const authorities = [options['client-ca-file'], options['requestheader-client-ca-file']];
-  const tls = {
-    key: readFileSync(options['tls-private-key-file']),
-    cert: readFileSync(options['tls-cert-file']),
-    clientCa: authorities.filter((file) => file !== undefined).map((file) => readFileSync(file)),
+function createInFlight(options: Options) {
+  const { 'max-requests-inflight': reading, 'max-mutating-requests-inflight': writing } = options;
+  return new InFlight({ reading, writing });
+}
+
+/** The files of the key and certificate that the server shows, and of those whose clients it knows; what they hold. */
+function readCertificates(options: Options) {
+  const { 'tls-private-key-file': key, 'tls-cert-file': cert, 'client-ca-file': ca } = options;
+  const paths = [key, cert, ca, options['requestheader-client-ca-file']].filter((file) => file !== undefined);
+  return { paths, known: paths.map((path) => readFileSync(path)) };
+}
+
+/** What changes in these files is in force at once, also for connections that are open. Returns how to stop. */
+function followCertificates(
+  options: Options,
+  component: ComponentContext,
+  parts: { context: ServerContext; certificates: ReturnType<typeof readCertificates>; front: Front },
+): () => void {
+  const { context, certificates, front } = parts;
+  const use = async (contents: Buffer[]) => {
+    context.authenticator.trust();
+    front.secure(tlsOf(contents));
+    await publishAuthenticationTrust(context, trustOf(options));
   };
+  return followContents(certificates, use, component);
+}
+
+/** Clients of both authorities are asked for their certificates. */
+function tlsOf([key, cert, ...ca]: Buffer[]): FrontTls {
+  return { key: key!, cert: cert!, ca };
+}
+
+function frontOptions(options: Options, tls: FrontTls, { clock, metrics, log }: ComponentContext): FrontOptions {
   const { 'bind-address': addresses, 'secure-port': port, 'permit-port-sharing': isPortShared } = options;
   const help = 'Connections that came to nothing before they could ask for something.';
   const errors = metricsIn(metrics).counter('apiserver_tls_handshake_errors_total', help).of();
@@ -311,10 +337,10 @@ const firstObjects = (options: Options): ((context: SubresourceContext) => Promi
 async function start(options: Options, component: ComponentContext) {
   const { clock, metrics } = component;
   shutdownDelayMs(options); // refused now, not at the end
-  const kinds = new KindTable(builtInKinds);
+  const certificates = readCertificates(options);
   const { client, etcd, encrypted } = connectEtcd(options, component);
   const cache = createCache(etcd, component);
-  const context = createContext(options, component, new ObjectStore(etcd, cache), kinds);
+  const context = createContext(options, component, new ObjectStore(etcd, cache), new KindTable(builtInKinds));
   tellStored(metrics, { ...context, size: () => client.databaseBytes() });
   const stopFollowing = followFiles(options, component, { context, cache, encrypted });
   let notReady: string | null = 'etcd has not been read yet';
@@ -335,15 +361,12 @@ async function start(options: Options, component: ComponentContext) {
     access: context.access,
     audit: createAudit(options, component),
     fairness: createFairness(options, component, context),
-    inFlight: new InFlight({
-      reading: options['max-requests-inflight'],
-      writing: options['max-mutating-requests-inflight'],
-    }),
+    inFlight: createInFlight(options),
     paths: createPaths(options, component, { context, aggregator, readiness }),
   });
   const isPortShared = options['permit-port-sharing'];
   const serve = () =>
-    serveFront(frontOptions(options, component), {
+    serveFront(frontOptions(options, tlsOf(certificates.known), component), {
       request: (request) => server.request(request),
       upgrade: (message, socket, head) => server.upgrade(message, socket, head),
     });
@@ -370,11 +393,13 @@ async function start(options: Options, component: ComponentContext) {
   const stopDuties = await step(() => startDuties(context, etcd));
   notReady = null;
   const front = early ?? (await serve());
+  const stopFollowingCertificates = followCertificates(options, component, { context, certificates, front });
   return {
     notReady: () => (isEnding ? 'stopping' : notReady),
     async stop() {
       isEnding = true;
       stopFollowing();
+      stopFollowingCertificates();
       // Nobody new is sent here, and who is here is served, until everybody can know.
       const leaving = kubernetesService.stop();
       await clock.sleep(shutdownDelayMs(options));

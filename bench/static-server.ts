@@ -19,7 +19,7 @@ const port = await new Promise<number>((resolve) => {
 await serveFront(
   {
     clock: realClock,
-    tls: { cert: read('apiserver.crt'), key: read('apiserver.key'), clientCa: read('ca.crt') },
+    tls: { cert: read('apiserver.crt'), key: read('apiserver.key'), ca: read('ca.crt') },
     addresses: ['127.0.0.1'],
     port,
   },

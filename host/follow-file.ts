@@ -1,4 +1,5 @@
 // Files that are read again when they change.
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock, Timer } from '../machinery/clock.ts';
 import type { Logger } from '../machinery/log.ts';
@@ -24,6 +25,37 @@ export function followFile(path: string, look: () => void, { clock, log }: { clo
     watcher?.close();
     poll.cancel();
     soon?.cancel();
+  };
+}
+
+/**
+ * Calls `use` when files hold something else than what is known of them. What it cannot use it throws: that is told, and
+ * tried again with the next look. Returns how to stop.
+ */
+export function followContents(
+  { paths, known }: { paths: readonly string[]; known: readonly Buffer[] },
+  use: (contents: Buffer[]) => void | Promise<void>,
+  deps: { clock: Clock; log: Logger },
+): () => void {
+  const { log } = deps;
+  const lookNow = async () => {
+    try {
+      const contents = paths.map((path) => readFileSync(path));
+      if (contents.every((one, i) => one.equals(known[i]!))) return;
+      await use(contents);
+      known = contents;
+      log.info({ paths }, 'files have changed and are in force');
+    } catch (err) {
+      log.error({ err, paths }, 'files cannot be used; what they held stays in force');
+    }
+  };
+  let last = Promise.resolve();
+  const look = () => {
+    last = last.then(lookNow);
+  };
+  const stops = paths.map((path) => followFile(path, look, deps));
+  return () => {
+    for (const stop of stops) stop();
   };
 }
 

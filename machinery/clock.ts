@@ -18,7 +18,6 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Node takes a longer time for a millisecond. */
 const maxTimerMs = 2 ** 31 - 1;
 
 export const realClock: Clock = {
@@ -30,7 +29,7 @@ export const realClock: Clock = {
     return { cancel: () => clearTimeout(timer) };
   },
   every(periodMs, fn) {
-    const timer = setInterval(fn, Math.min(periodMs, maxTimerMs));
+    const timer = setInterval(fn, periodMs);
     timer.unref();
     return { cancel: () => clearInterval(timer) };
   },

@@ -7,8 +7,6 @@ import { authenticated, credentialIdKey, type UserInfo } from './user.ts';
 
 type Finding = { user: UserInfo; notAfterMs: number } | 'none' | 'untrusted' | 'ambiguous';
 
-const findings = new WeakMap<TLSSocket, Finding>();
-
 /**
  * `isOurs`: whether a certificate that the handshake takes is one of a client, where it takes others too. `onUse` is
  * told when the certificate of a request ends, in milliseconds since 1970.
@@ -17,9 +15,12 @@ export function clientCertificates(
   isOurs: (socket: TLSSocket) => boolean = () => true,
   onUse?: (notAfterMs: number) => void,
 ): Authenticator {
+  const findings = new WeakMap<TLSSocket, Finding>();
+  /** Looks at the certificate of a connection once. */
+  const findingOf = (socket: TLSSocket) => findings.getOrInsertComputed(socket, () => readCertificate(socket, isOurs));
   return {
     async authenticate({ socket }) {
-      const found = socket ? findingOf(socket, isOurs) : 'none';
+      const found = socket ? findingOf(socket) : 'none';
       // What is not trusted does not forbid a token that is.
       if (found === 'untrusted') throw new CredentialsError('x509: certificate signed by unknown authority');
       if (found === 'ambiguous') throw new CredentialsError('x509: expected one UID of the subject');
@@ -28,11 +29,6 @@ export function clientCertificates(
       return found.user;
     },
   };
-}
-
-/** Looks at the certificate of a connection once. */
-function findingOf(socket: TLSSocket, isOurs: (socket: TLSSocket) => boolean): Finding {
-  return findings.getOrInsertComputed(socket, () => readCertificate(socket, isOurs));
 }
 
 function readCertificate(socket: TLSSocket, isOurs: (socket: TLSSocket) => boolean): Finding {

@@ -68,27 +68,37 @@ export interface ReloadableAuthenticator extends RequestAuthenticator {
    * on as before, with ConfigFileError for a text that does not do, and with others where an issuer cannot be asked.
    */
   configure(text: string): Promise<void>;
+  /** Reads anew whose certificates are trusted, also on connections that are open. Throws, and goes on as before. */
+  trust(): void;
 }
 
 export function createAuthenticator(options: AuthenticationOptions, deps: AuthenticationDeps): ReloadableAuthenticator {
   const audiences = deps.tokens.defaultAudiences;
-  const headers = readRequestHeaderOptions(options);
-  const clients = headers && readAuthorities(deps.clientCaFile);
   const settings = readTokenSettings(options);
   let current = tokensInOrder(tokenAuthenticators(settings, deps));
   const tokens: TokenAuthenticator = { authenticate: (token, wanted) => current.authenticate(token, wanted) };
-  const order = authenticateInOrder({
-    authenticators: [
-      ...(headers ? [requestHeaders(headers)] : []),
-      clientCertificates(clients && ((socket) => leadsTo(socket, clients)), deps.onCertificate),
-      bearerTokens(tokens, audiences),
-    ],
-    tokens,
-    audiences,
-    ...(settings.anonymous ? { anonymous: anonymousOn(settings.anonymous.paths) } : {}),
-  });
+  const bearers = bearerTokens(tokens, audiences);
+  const orderNow = () => {
+    const headers = readRequestHeaderOptions(options);
+    const clients = readAuthorities(deps.clientCaFile);
+    return authenticateInOrder({
+      authenticators: [
+        ...(headers ? [requestHeaders(headers)] : []),
+        clientCertificates((socket) => leadsTo(socket, clients), deps.onCertificate),
+        bearers,
+      ],
+      tokens,
+      audiences,
+      ...(settings.anonymous ? { anonymous: anonymousOn(settings.anonymous.paths) } : {}),
+    });
+  };
+  let order = orderNow();
   return {
-    ...order,
+    authenticate: (credentials) => order.authenticate(credentials),
+    review: (token, wanted) => order.review(token, wanted),
+    trust() {
+      order = orderNow();
+    },
     async configure(text) {
       const path = options['authentication-config']!;
       const { jwt = [], anonymous } = parseConfig(text, path, authenticationConfigForm);

@@ -58,10 +58,8 @@ function identityOf(
   const shared = wanted.filter((audience) => given.has(audience));
   if (shared.length === 0) return undefined;
   const { username = '', uid, groups, extra } = user;
-  // null is a list too, and what comes after wants one.
-  const lists = extra && Object.fromEntries(Object.entries(extra).map(([key, values]) => [key, values ?? []]));
   return {
-    user: { username, ...(uid ? { uid } : {}), groups: groups ?? [], ...(lists ? { extra: lists } : {}) },
+    user: { username, ...(uid ? { uid } : {}), groups: groups ?? [], ...(extra ? { extra } : {}) },
     audiences: shared,
   };
 }

@@ -47,9 +47,16 @@ interface FrontHandlers {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
+export interface FrontTls {
+  key: Buffer;
+  cert: Buffer;
+  /** Of clients. */
+  ca: Buffer | Buffer[];
+}
+
 export interface FrontOptions {
   clock: Clock;
-  tls: { key: Buffer; cert: Buffer; clientCa: Buffer | Buffer[] };
+  tls: FrontTls;
   addresses: string[];
   port: number;
   /** Other processes take connections at the same addresses and port. */
@@ -61,6 +68,8 @@ export interface FrontOptions {
 }
 
 export interface Front {
+  /** New connections see and are judged by these. Throws for what does not fit together, and goes on as before. */
+  secure(tls: FrontTls): void;
   /**
    * Takes no more connections, lets the requests under way be answered within `drainMs`, ends what streams, and frees
    * everything.
@@ -126,6 +135,7 @@ export async function serveFront(options: FrontOptions, handlers: FrontHandlers)
   await listen(server, { port, host: first, reusePort });
   const extra = await Promise.all(others.map((host) => listenAlso({ port, host, reusePort }, server)));
   return {
+    secure: (tls) => server.setSecureContext(tls),
     async close(drainMs) {
       isClosing = true;
       for (const also of extra) also.close();
@@ -149,9 +159,7 @@ function createServerOf(tls: FrontOptions['tls']): Http2SecureServer {
     maxSessionMemory: maxSessionMegabytes,
     handshakeTimeout: handshakeMs,
     allowHTTP1: true,
-    key: tls.key,
-    cert: tls.cert,
-    ca: tls.clientCa,
+    ...tls,
     requestCert: true,
     rejectUnauthorized: false,
   });

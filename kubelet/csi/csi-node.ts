@@ -39,13 +39,7 @@ export class CsiNode {
     };
     await this.#lock.run('', async () => {
       await this.#describeNode(labels, (ids) => ({ ...ids, [name]: nodeID }));
-      try {
-        await this.#edit((drivers) => [...drivers.filter((one) => one.name !== name), driver]);
-      } catch (err) {
-        // Nor does the node stay named by a driver that cannot be.
-        await this.#describeNode({}, without(name));
-        throw err;
-      }
+      await this.#edit((drivers) => [...drivers.filter((one) => one.name !== name), driver]);
     });
   }
 
@@ -58,7 +52,7 @@ export class CsiNode {
   async remove(name: string): Promise<void> {
     await this.#lock.run('', async () => {
       await this.#edit((drivers) => drivers.filter((one) => one.name !== name));
-      await this.#describeNode({}, without(name));
+      await this.#describeNode({}, ({ [name]: _, ...others }) => others);
     });
   }
 
@@ -123,11 +117,6 @@ export class CsiNode {
     return { metadata: { name, ownerReferences: [owner] }, spec: { drivers } };
   }
 }
-
-const without =
-  (name: string) =>
-  ({ [name]: _, ...others }: Record<string, string>) =>
-    others;
 
 /** Without one a driver takes as many as there are. */
 function limitOf({ max_volumes_per_node }: NodeGetInfoResponse): Pick<CSINodeDriver, 'allocatable'> {

@@ -32,7 +32,7 @@ async function serve(): Promise<Served> {
   let onAsked = () => {};
   const asked = new Promise<void>((resolve) => (onAsked = resolve));
   const answered = new Promise<void>((resolve) => (answer = resolve));
-  const options = { clock: realClock, tls: { cert: cert!, key: key!, clientCa: ca! }, addresses: ['127.0.0.1'], port };
+  const options = { clock: realClock, tls: { cert: cert!, key: key!, ca: ca! }, addresses: ['127.0.0.1'], port };
   const front = await serveFront(options, {
     async request({ url, raw }) {
       onAsked();
