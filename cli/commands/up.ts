@@ -32,7 +32,13 @@ import { networkStep } from '../steps/network.ts';
 import { dnsStep, nodeReadyStep } from '../steps/node-agents.ts';
 import { nodeJoiningStep } from '../steps/node-joining.ts';
 import { nodesStep } from '../steps/nodes.ts';
-import { requireDiskSpace, requireFreePorts, requirePrograms, requireRoot } from '../steps/prerequisites.ts';
+import {
+  requireDiskSpace,
+  requireFreePorts,
+  requirePrograms,
+  requireRoot,
+  requireStacking,
+} from '../steps/prerequisites.ts';
 import { runSteps } from '../steps/run-steps.ts';
 import { simulatedNodesStep } from '../steps/simulated-nodes.ts';
 import { storageStep } from '../steps/storage.ts';
@@ -128,6 +134,7 @@ async function upLocked(options: WantedOptions, program: Program): Promise<void>
     if (!before.running) await requireFreePorts(layout);
     requireDiskSpace(layout);
     makePrivate(layout.roots.state, layout.stateDir, layout.roots.run, layout.runDir);
+    if (!before.running) await requireStacking(layout);
     await withLock(machineLock, lockWaitMs, async () => {
       ensureInotifyLimits(layout.inotifyFile, (line) => progress.say(line));
       await loadAppArmorProfile((line) => progress.say(line));

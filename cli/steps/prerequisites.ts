@@ -1,8 +1,10 @@
 // What must hold before a cluster is touched: root, programs, free ports, room on the disk. Each failure names the
 // thing and the way out; nothing has been changed by then.
-import { existsSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { runCommand } from '../../host/command.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { commandName } from '../command-name.ts';
 import { isInstalled } from '../host/programs.ts';
 import type { Layout } from '../layout.ts';
@@ -90,4 +92,23 @@ export function requireDiskSpace(layout: Layout): void {
     `no space left for the state of cluster ${layout.name}: ${layout.stateDir} has ${mib(freeBytes)} MiB free, a new cluster needs ${mib(newClusterBytes)} MiB`,
     { hint: `Free some space there (df ${dir}), then run the same command again.` },
   );
+}
+
+/**
+ * Images' layers are stacked by overlayfs, which does not write to every file system: not to one that is stacked itself,
+ * as that of a container is. Tried in a mount namespace of its own, so that nothing of it stays.
+ */
+export async function requireStacking(layout: Layout): Promise<void> {
+  const dir = mkdtempSync(join(layout.stateDir, 'stacking-'));
+  try {
+    for (const part of ['lower', 'upper', 'work', 'merged']) mkdirSync(join(dir, part));
+    const mount = ['mount', '-t', 'overlay', '-o', 'lowerdir=lower,upperdir=upper,workdir=work', 'overlay', 'merged'];
+    await runCommand('unshare', ['--mount', ...mount], { cwd: dir, name: 'overlayfs' });
+  } catch (err) {
+    throw new UserError(`containers cannot run from ${layout.stateDir}: ${messageOf(err).split('\n', 1)[0]}`, {
+      hint: `Where that is a container's own file system, mount a volume at ${layout.roots.state} (ext4, xfs, btrfs or tmpfs).`,
+    });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 }

@@ -10,6 +10,7 @@ import {
   type FSWatcher,
   mkdirSync,
   openSync,
+  readdirSync,
   rmdirSync,
   rmSync,
   watch,
@@ -94,6 +95,24 @@ describe('a full disk', { skip: needsRoot }, () => {
     assert.equal(code, 1);
     assert.match(stderr, new RegExp(`no space left (for|on the disk that holds) .*${disk.dir}`));
     assert.ok(existsSync(join(disk.dir, 'filler')), 'what is not the cluster’s stays');
+    assert.deepEqual(leftBy(cluster, disk.dir), []);
+  });
+
+  test('that is a stack itself, as in a container, is named before anything starts', () => {
+    using cluster = testCluster('stacked');
+    using disk = smallDisk(cluster);
+    const parts = ['lower', 'upper', 'work'].map((part) => join(disk.dir, part));
+    for (const part of parts) mkdirSync(part);
+    const options = `lowerdir=${parts[0]},upperdir=${parts[1]},workdir=${parts[2]}`;
+    assert.equal(spawnSync('mount', ['-t', 'overlay', '-o', options, 'overlay', disk.dir]).status, 0);
+    try {
+      const { code, stderr } = cluster.run('up');
+      assert.equal(code, 1);
+      assert.match(stderr, new RegExp(`error: containers cannot run from ${disk.dir}: .*mount: .*\nWhere that is a`));
+      assert.deepEqual(readdirSync(disk.dir), []);
+    } finally {
+      spawnSync('umount', [disk.dir]);
+    }
     assert.deepEqual(leftBy(cluster, disk.dir), []);
   });
 
