@@ -17,4 +17,14 @@ describe('a program', () => {
     await assert.rejects(runCommand('false', [], { name: 'it' }), { message: 'it: exit status 1' });
     await assert.rejects(runCommand('/nowhere', []), /ENOENT/);
   });
+
+  test('that leaves others behind with its output is waited for no longer than asked', async () => {
+    const leave = ['-c', 'sleep 20 & echo $!'];
+    const why = new Error('late');
+    const late = new AbortController();
+    setTimeout(() => late.abort(why), 200);
+    await assert.rejects(runCommand('sh', leave, { signal: late.signal }), why);
+    const write = ['-c', '(timeout 20 yes &) ; exit 0'];
+    await assert.rejects(runCommand('sh', write, { maxBytes: 1_000 }), /larger than 1000 bytes/);
+  });
 });

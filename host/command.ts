@@ -43,18 +43,25 @@ export function runCommand(command: string, args: readonly string[], options: Co
     const stdout: Buffer[] = [];
     let stderr = Buffer.alloc(0);
     let bytes = 0;
+    // What it has begun may hold its output open, and write on, when it has ended itself.
+    const giveUp = (why: unknown) => {
+      reject(why);
+      child.kill('SIGKILL');
+      for (const end of [child.stdout!, child.stderr!]) end.destroy();
+    };
+    const late = () => giveUp(options.signal!.reason);
     child.stdout!.on('data', (chunk: Buffer) => {
       stdout.push(chunk);
       bytes += chunk.length;
-      if (bytes <= maxBytes) return;
-      reject(new Error(`${name}: its output is larger than ${maxBytes} bytes`));
-      child.kill('SIGKILL');
+      if (bytes > maxBytes) giveUp(new Error(`${name}: its output is larger than ${maxBytes} bytes`));
     });
     child.stderr!.on('data', (chunk: Buffer) => {
       if (stderr.length < maxStderrBytes) stderr = Buffer.concat([stderr, chunk]).subarray(0, maxStderrBytes);
     });
     child.once('error', reject);
+    options.signal?.addEventListener('abort', late, { once: true });
     child.once('close', (code) => {
+      options.signal?.removeEventListener('abort', late);
       if (code === 0) resolve(Buffer.concat(stdout).toString());
       else reject(new CommandError(name, code, stderr.toString()));
       // Whoever ended early reads no more of it.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '../test/builders/fake-clock.ts';
-import { afterListening } from './clock.ts';
+import { afterListening, realClock } from './clock.ts';
 
 test('a wait for an answer ends with its time, unless it is cancelled', async () => {
   const clock = new FakeClock();
@@ -33,4 +33,12 @@ test('a loop that was busy for longer than the whole wait listens before it ends
   }
   for (const fire of due.splice(0)) fire();
   assert.equal(ended, true);
+});
+
+test('a period that is longer than Node can count is a long one', async () => {
+  let runs = 0;
+  const timer = realClock.every(3e9, () => runs++);
+  await realClock.sleep(20);
+  timer.cancel();
+  assert.equal(runs, 0);
 });

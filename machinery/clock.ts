@@ -18,6 +18,7 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Node takes a longer time for a millisecond. */
 const maxTimerMs = 2 ** 31 - 1;
 
 export const realClock: Clock = {
@@ -29,7 +30,7 @@ export const realClock: Clock = {
     return { cancel: () => clearTimeout(timer) };
   },
   every(periodMs, fn) {
-    const timer = setInterval(fn, periodMs);
+    const timer = setInterval(fn, Math.min(periodMs, maxTimerMs));
     timer.unref();
     return { cancel: () => clearInterval(timer) };
   },

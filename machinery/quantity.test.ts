@@ -6,6 +6,7 @@ import {
   compareQuantities,
   isNegativeQuantity,
   isWholeQuantity,
+  quantityInteger,
   quantityMilliValue,
   quantityProblem,
   quantityValue,
@@ -109,6 +110,8 @@ test('quantities compare and add by amount, whatever their suffix', () => {
 
 test('numeric values are rounded up', () => {
   assert.equal(quantityValue('1Ki'), 1024);
+  assert.equal(quantityInteger('8Ei'), '9223372036854775807');
+  assert.equal(quantityInteger('0.5'), '1');
   assert.equal(quantityValue('1001m'), 2);
   assert.equal(quantityMilliValue('1.5'), 1500);
   assert.equal(quantityMilliValue('100u'), 1);

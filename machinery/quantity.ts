@@ -137,6 +137,11 @@ export function quantityValue(text: string | undefined): number {
   return Number(roundAway(boundedNanos(text), nanosPerUnit));
 }
 
+/** The same, exactly, as a 64-bit integer is written. */
+export function quantityInteger(text: string | undefined): string {
+  return String(roundAway(boundedNanos(text), nanosPerUnit));
+}
+
 /** Thousandths, rounded up: milli-CPUs of a cpu quantity. */
 export function quantityMilliValue(text: string | undefined): number {
   return Number(roundAway(boundedNanos(text), 1_000_000n));

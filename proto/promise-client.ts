@@ -37,9 +37,9 @@ export function openClient(definition: ServiceDefinition, socketPath: string): C
   return new Constructor(`unix:${socketPath}`, credentials.createInsecure(), channelOptions);
 }
 
-/** Whether an error came from a call, and with which gRPC code (`status.NOT_FOUND`, ...). */
+/** Whether an error came from a call, and with which gRPC code (`status.NOT_FOUND`, ...). Those of the API have details too, no text. */
 export function isRpcError(err: unknown): err is ServiceError {
-  return err instanceof Error && typeof (err as ServiceError).code === 'number' && 'details' in err;
+  return err instanceof Error && 'code' in err && 'details' in err && typeof err.details === 'string';
 }
 
 /** `timeoutOf` says how long a call may take that names no time itself. */

@@ -48,7 +48,6 @@ export function groupsClaim(claim: string, prefix: string): ClaimMapping['groups
 /** Throws unless the claim has the value. */
 export function requireClaim(claims: Claims, claim: string, want: string): void {
   if (claims[claim] === want) return;
-  throw new CredentialsError(
-    `oidc: required claim ${claim} value does not match. Got = ${String(claims[claim])}, want = ${want}`,
-  );
+  const found = typeof claims[claim] === 'string' ? claims[claim] : JSON.stringify(claims[claim]);
+  throw new CredentialsError(`oidc: required claim ${claim} value does not match. Got = ${found}, want = ${want}`);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import { type CryptoKey, generateKeyPair, SignJWT } from 'jose';
+import { type CryptoKey, createLocalJWKSet, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { FlagError, parseFlags } from '../../machinery/flags.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { oidcUser } from './oidc.ts';
@@ -44,6 +44,23 @@ describe('ID tokens', () => {
     });
   }
 
+  test('of issuers whose keys have no names are tried with each', async () => {
+    const pairs = await Promise.all([1, 2].map(() => generateKeyPair('RS256', { extractable: true })));
+    const keys = [
+      { kty: 'RSA', n: 'AAAA', e: 'AQAB' },
+      ...(await Promise.all(pairs.map((p) => exportJWK(p.publicKey)))),
+    ];
+    const token = (key: CryptoKey) =>
+      new SignJWT({ iss: url, aud: 'k8s', sub: 'joe', exp: nowSeconds + 60 })
+        .setProtectedHeader({ alg: 'RS256' })
+        .sign(key);
+    const nameless = { keyOf: createLocalJWKSet({ keys }) } as unknown as OidcIssuer;
+    const options = readOidcOptions(parseFlags(oidcFlags, given))!;
+    const ask = async (key: CryptoKey) => oidcUser(await token(key), options, { issuer: nameless, clock });
+    for (const { privateKey } of pairs) assert.equal((await ask(privateKey))?.username, `${url}#joe`);
+    await assert.rejects(ask(others), /signature verification failed/);
+  });
+
   test('groups are a string or a list, with their prefix', async () => {
     const flags = ['--oidc-groups-claim', 'g', '--oidc-groups-prefix', 'o:'];
     assert.deepEqual((await userOf({ g: ['a', 'b'] }, flags))?.groups, ['o:a', 'o:b']);
@@ -59,6 +76,7 @@ describe('ID tokens', () => {
     [{}, ['--oidc-signing-algs', 'ES256'], /^Error: oidc: verify token: "alg"/],
     [{}, ['--oidc-username-claim', 'name'], /^Error: oidc: parse username claims "name": claim not present$/],
     [{ email: 'x', email_verified: false }, ['--oidc-username-claim', 'email'], /^Error: oidc: email not verified$/],
+    [{ hd: { toString: 1 } }, ['--oidc-required-claim', 'hd=x'], /does not match. Got = \{"toString":1\}, want = x/],
     [{ hd: 'y' }, ['--oidc-required-claim', 'hd=x'], /^Error: oidc: required claim hd value does not match/],
     [{ g: [1] }, ['--oidc-groups-claim', 'g'], /^Error: oidc: parse groups claim "g"/],
   ];

@@ -1,6 +1,6 @@
 // ID tokens of an OpenID Connect issuer. Upstream: apiserver's token/oidc.
 // https://kubernetes.io/docs/reference/access-authn-authz/authentication/#openid-connect-tokens
-import { decodeJwt, type JWTPayload, jwtVerify } from 'jose';
+import { decodeJwt, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose';
 import type { Clock } from '../../machinery/clock.ts';
 import { messageOf } from '../../machinery/errors.ts';
 import { CredentialsError } from './authenticator.ts';
@@ -25,18 +25,35 @@ export async function oidcUser(
   if (issuerOf(token) !== options.issuerUrl) return undefined;
   let claims: JWTPayload;
   try {
-    const verified = await jwtVerify(token, (header, jws) => issuer.keyOf(header, jws), {
+    claims = await verify(token, issuer, {
       issuer: options.issuerUrl,
       audience: [...options.audiences],
       algorithms: [...options.algorithms],
       requiredClaims: ['exp'],
       currentDate: new Date(clock.now()),
     });
-    claims = verified.payload;
   } catch (err) {
     throw new CredentialsError(`oidc: verify token: ${messageOf(err)}`, { cause: err });
   }
   return userOf(claims, options.mapping);
+}
+
+/** The claims of a token that one of the issuer's keys has signed: several may be called as it says, or none have names. */
+async function verify(token: string, issuer: OidcIssuer, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, (header, jws) => issuer.keyOf(header, jws), options)).payload;
+  } catch (err) {
+    if (!(err instanceof errors.JWKSMultipleMatchingKeys)) throw err;
+    for await (const key of err) {
+      try {
+        return (await jwtVerify(token, key, options)).payload;
+      } catch (failure) {
+        const isOther = failure instanceof TypeError || failure instanceof errors.JWSSignatureVerificationFailed;
+        if (!isOther) throw failure; // a TypeError: a key that cannot have signed it, as a short one
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
 }
 
 function userOf(claims: JWTPayload, mapping: ClaimMapping): UserInfo {

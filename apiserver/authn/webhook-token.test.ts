@@ -42,6 +42,15 @@ describe('the webhook of tokens', () => {
     });
   }
 
+  test('has lists for whatever it says of a user, null too', async () => {
+    const { tokens } = start(() => ({
+      authenticated: true,
+      user: { username: 'joe', groups: null, extra: { a: null } },
+    }));
+    const found = await tokens.authenticate('t', ['api']);
+    assert.deepEqual(found?.user, { username: 'joe', groups: [], extra: { a: [] } });
+  });
+
   test('says why not, or cannot be asked', async () => {
     const refused = start(() => ({ authenticated: false, error: 'expired' })).tokens;
     await assert.rejects(refused.authenticate('t', ['api']), { name: 'Error', message: 'expired' });

@@ -58,8 +58,10 @@ function identityOf(
   const shared = wanted.filter((audience) => given.has(audience));
   if (shared.length === 0) return undefined;
   const { username = '', uid, groups, extra } = user;
+  // null is a list too, and what comes after wants one.
+  const lists = extra && Object.fromEntries(Object.entries(extra).map(([key, values]) => [key, values ?? []]));
   return {
-    user: { username, ...(uid ? { uid } : {}), groups: groups ?? [], ...(extra ? { extra } : {}) },
+    user: { username, ...(uid ? { uid } : {}), groups: groups ?? [], ...(lists ? { extra: lists } : {}) },
     audiences: shared,
   };
 }

@@ -39,7 +39,13 @@ export class CsiNode {
     };
     await this.#lock.run('', async () => {
       await this.#describeNode(labels, (ids) => ({ ...ids, [name]: nodeID }));
-      await this.#edit((drivers) => [...drivers.filter((one) => one.name !== name), driver]);
+      try {
+        await this.#edit((drivers) => [...drivers.filter((one) => one.name !== name), driver]);
+      } catch (err) {
+        // Nor does the node stay named by a driver that cannot be.
+        await this.#describeNode({}, without(name));
+        throw err;
+      }
     });
   }
 
@@ -52,7 +58,7 @@ export class CsiNode {
   async remove(name: string): Promise<void> {
     await this.#lock.run('', async () => {
       await this.#edit((drivers) => drivers.filter((one) => one.name !== name));
-      await this.#describeNode({}, ({ [name]: _, ...others }) => others);
+      await this.#describeNode({}, without(name));
     });
   }
 
@@ -117,6 +123,11 @@ export class CsiNode {
     return { metadata: { name, ownerReferences: [owner] }, spec: { drivers } };
   }
 }
+
+const without =
+  (name: string) =>
+  ({ [name]: _, ...others }: Record<string, string>) =>
+    others;
 
 /** Without one a driver takes as many as there are. */
 function limitOf({ max_volumes_per_node }: NodeGetInfoResponse): Pick<CSINodeDriver, 'allocatable'> {

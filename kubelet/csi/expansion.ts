@@ -6,7 +6,7 @@ import { status as RpcStatus } from '@grpc/grpc-js';
 import { resizeConditions } from '../../api/core/persistentvolumeclaim/schema.ts';
 import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.ts';
 import { targetOf } from '../../client/events.ts';
-import { compareQuantities, quantityValue } from '../../machinery/quantity.ts';
+import { compareQuantities, quantityInteger } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
 import { eventTarget } from '../pods/pod-text.ts';
@@ -54,7 +54,7 @@ export async function expandOnNode(
     await driver.client.node.NodeExpandVolume({
       volume_id: data.volumeHandle,
       volume_path: path,
-      capacity_range: { required_bytes: String(quantityValue(size)) },
+      capacity_range: { required_bytes: quantityInteger(size) },
       staging_target_path: stages ? volumes.stagePathOf(data) : '',
       volume_capability: capabilityOf(mode, { fsType: csi.fsType, mountOptions, volumeMode }),
       secrets,

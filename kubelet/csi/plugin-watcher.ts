@@ -4,6 +4,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../machinery/clock.ts';
+import { KeyedLock } from '../../machinery/keyed-lock.ts';
 import type { Logger } from '../../machinery/log.ts';
 import { watchFolder } from '../../machinery/watch-folder.ts';
 import { connectRegistration } from '../../proto/csi-client.ts';
@@ -18,23 +19,27 @@ export interface PluginWatcherDeps {
   log: Logger;
 }
 
-interface Known {
-  /** Tells a socket from the next one at its place. */
-  stamp: string;
-  name: string;
+/** A socket, tried and tried again by itself: one whose plugin hangs holds up no other. */
+interface Place {
+  loop: WakeLoop;
+  /** Of the socket whose plugin is taken on. */
+  stamp?: string | undefined;
+  /** Of the plugin that was taken on last. */
+  name?: string;
 }
 
 export class PluginWatcher {
   readonly #deps: PluginWatcherDeps;
-  readonly #known = new Map<string, Known>();
-  readonly #loop: WakeLoop;
+  readonly #places = new Map<string, Place>();
+  readonly #scans: WakeLoop;
+  readonly #lock = new KeyedLock();
 
   constructor(deps: PluginWatcherDeps) {
     this.#deps = deps;
-    this.#loop = new WakeLoop({
+    this.#scans = new WakeLoop({
       clock: deps.clock,
       run: () => this.#scan(),
-      onFailure: (err, delayMs) => deps.log.warn({ err, delayMs }, 'not every plugin is taken on; trying again'),
+      onFailure: (err, delayMs) => deps.log.warn({ err, delayMs }, 'plugins could not be looked for; trying again'),
     });
   }
 
@@ -42,70 +47,97 @@ export class PluginWatcher {
   async start(signal: AbortSignal): Promise<void> {
     const { dir } = this.#deps;
     await mkdir(dir, { recursive: true, mode: 0o750 });
-    const watcher = watchFolder(dir, () => this.#loop.wake(), { persistent: false });
+    const watcher = watchFolder(dir, () => this.#scans.wake(), { persistent: false });
     watcher.on('error', (err) => this.#deps.log.warn({ err }, 'the folder of plugins is watched no longer'));
     signal.addEventListener('abort', () => {
       watcher.close();
-      this.#loop.stop();
+      for (const { loop } of [{ loop: this.#scans }, ...this.#places.values()]) loop.stop();
     });
-    this.#loop.wake();
+    this.#scans.wake();
   }
 
-  /** Throws when a plugin has to be tried again. */
   async #scan(): Promise<void> {
-    const sockets = await this.#list();
-    for (const [socket, { name }] of this.#known) {
-      if (sockets.has(socket)) continue;
-      await this.#deps.drivers.unregister(name);
-      this.#known.delete(socket);
-    }
-    let failure: Error | undefined;
-    for (const [socket, stamp] of sockets) {
-      const known = this.#known.get(socket);
-      if (known?.stamp === stamp) continue;
-      try {
-        const name = await this.#take(socket);
-        this.#known.set(socket, { stamp, name });
-        // Another one stood there.
-        if (known && known.name !== name) await this.#deps.drivers.unregister(known.name);
-      } catch (err) {
-        failure = new Error(`${socket}: ${describeRpcError(err)}`, { cause: err });
-      }
-    }
-    if (failure) throw failure;
+    for (const socket of await this.#list())
+      if (!this.#places.has(socket)) this.#places.set(socket, this.#placeOf(socket));
+    for (const { loop } of this.#places.values()) loop.wake();
   }
 
-  async #list(): Promise<Map<string, string>> {
+  async #list(): Promise<string[]> {
     const { dir } = this.#deps;
-    const found = new Map<string, string>();
+    const found: string[] = [];
     for (const name of await readdir(dir)) {
       const path = join(dir, name);
-      const stats = await stat(path).catch(() => undefined); // gone by now
-      if (stats?.isSocket() && !name.startsWith('.')) found.set(path, `${stats.ino} ${stats.mtimeMs}`);
+      if (!name.startsWith('.') && (await stampOf(path))) found.push(path);
     }
     return found;
   }
 
-  /** Answers the driver's name. */
-  async #take(socket: string): Promise<string> {
+  #placeOf(socket: string): Place {
+    const { clock, log } = this.#deps;
+    const loop = new WakeLoop({
+      clock,
+      run: () => this.#keep(socket, place),
+      onFailure: (err, delayMs) => log.warn({ err, socket, delayMs }, 'a plugin is not taken on; trying again'),
+    });
+    const place: Place = { loop };
+    return place;
+  }
+
+  /** Takes on what is at a place, or drops what was. Throws when that has to be tried again. */
+  async #keep(socket: string, place: Place): Promise<void> {
+    const stamp = await stampOf(socket);
+    if (stamp && stamp === place.stamp) return;
+    const before = place.name;
+    if (stamp) await this.#take(socket, place, stamp);
+    if (before !== undefined && !(stamp && before === place.name)) await this.#drop(before, place);
+    if (stamp) return;
+    this.#places.delete(socket);
+    place.loop.stop();
+    this.#scans.wake(); // another one may stand there by now
+  }
+
+  async #drop(name: string, from: Place): Promise<void> {
+    await this.#lock.run(name, async () => {
+      await this.#deps.drivers.unregister(name);
+      // One that has come by another socket too is taken on anew.
+      for (const place of this.#places.values()) {
+        if (place === from || place.name !== name) continue;
+        place.stamp = undefined;
+        place.loop.wake();
+      }
+    });
+  }
+
+  async #take(socket: string, place: Place, stamp: string): Promise<void> {
     const registration = connectRegistration(socket);
     try {
       const { type, name, endpoint, supported_versions } = await registration.GetInfo({});
       try {
         if (type !== 'CSIPlugin')
           throw new Error(`plugins of type ${JSON.stringify(type)} are not supported by this kubelet`);
-        await this.#deps.drivers.register(name, endpoint || socket, supported_versions);
+        await this.#lock.run(name, async () => {
+          await this.#deps.drivers.register(name, endpoint || socket, supported_versions);
+          Object.assign(place, { name, stamp });
+        });
       } catch (err) {
         await registration.NotifyRegistrationStatus({ plugin_registered: false, error: describeRpcError(err) });
         throw err;
       }
-      // Dropped with its socket, also when it cannot be told.
-      this.#known.set(socket, { stamp: '', name });
-      await registration.NotifyRegistrationStatus({ plugin_registered: true });
+      try {
+        await registration.NotifyRegistrationStatus({ plugin_registered: true });
+      } catch (err) {
+        place.stamp = undefined; // it is to be told all the same
+        throw err;
+      }
       this.#deps.log.info({ type, name }, 'plugin registered');
-      return name;
     } finally {
       registration.close();
     }
   }
+}
+
+/** Tells a socket from the next one at its place; undefined where none is. */
+async function stampOf(path: string): Promise<string | undefined> {
+  const stats = await stat(path).catch(() => undefined); // gone by now
+  return stats?.isSocket() ? `${stats.ino} ${stats.mtimeMs}` : undefined;
 }

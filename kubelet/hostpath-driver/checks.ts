@@ -55,6 +55,8 @@ export function sizeOf(range: CapacityRange | null): number {
   if (required < 0 || limit < 0) throw invalid('a size must not be negative');
   if (limit > 0 && required > limit)
     throw new RpcError(status.OUT_OF_RANGE, `${required} bytes are over the limit of ${limit}`);
+  if (required > Number.MAX_SAFE_INTEGER)
+    throw new RpcError(status.OUT_OF_RANGE, `no volume of this driver has more than ${Number.MAX_SAFE_INTEGER} bytes`);
   return required || (limit > 0 ? Math.min(limit, defaultBytes) : defaultBytes);
 }
 

@@ -92,6 +92,11 @@ describe('the storage driver', () => {
         () => create('r1', { volume_capabilities: [{ ...mount, mount: { fs_type: 'xfs' } }] }),
       ],
       ['a size over its limit', 11, () => create('r1', { capacity_range: { required_bytes: '2', limit_bytes: '1' } })],
+      [
+        'a size beyond all disks',
+        11,
+        () => create('r1', { capacity_range: { required_bytes: '9223372036854775807' } }),
+      ],
       ['a negative size', 3, () => create('r1', { capacity_range: { required_bytes: '-1' } })],
       [
         'a place it is not at',

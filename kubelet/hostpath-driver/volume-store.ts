@@ -3,13 +3,12 @@
 // a killed process leaves either all of it or what the next start clears.
 //
 //   <dir>/volumes/<id>/record.json, data/     <dir>/snapshots/<id>/...     <dir>/unfinished/<id>/...
-import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { replaceFileDurably } from '../../host/atomic-file.ts';
+import { runCommand } from '../../host/command.ts';
 import type { Mounts } from '../../host/mounts.ts';
 import type { Logger } from '../../machinery/log.ts';
 
@@ -140,7 +139,7 @@ export class VolumeStore {
 
 /** With owners, modes and links, and sharing blocks where the file system can; not what is mounted in it. */
 async function copyTree(from: string, to: string): Promise<void> {
-  await promisify(execFile)('cp', ['-a', '--reflink=auto', '--one-file-system', '--', from, to]);
+  await runCommand('cp', ['-a', '--reflink=auto', '--one-file-system', '--', from, to]);
 }
 
 async function syncFolder(dir: string): Promise<void> {

@@ -17,7 +17,7 @@ import {
 import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
 import { targetOf } from '../../client/events.ts';
 import { isAlreadyExists, messageOf, unlessGone } from '../../machinery/errors.ts';
-import { quantityValue } from '../../machinery/quantity.ts';
+import { quantityInteger } from '../../machinery/quantity.ts';
 import type { CreateVolumeRequest, Volume, VolumeContentSource } from '../../proto/csi.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import { isRpcError } from '../../proto/promise-client.ts';
@@ -119,8 +119,8 @@ function buildRequest(
   return {
     name: volumeName,
     capacity_range: {
-      required_bytes: bytesOf(spec.resources?.requests?.storage),
-      limit_bytes: limit === undefined ? '0' : bytesOf(limit),
+      required_bytes: quantityInteger(spec.resources?.requests?.storage),
+      limit_bytes: limit === undefined ? '0' : quantityInteger(limit),
     },
     volume_capabilities: (spec.accessModes ?? []).map((mode) =>
       capabilityOf(accessModeOf(mode, true), { fsType, mountOptions, volumeMode }),
@@ -130,8 +130,6 @@ function buildRequest(
     ...(source ? { volume_content_source: source.content } : {}),
   };
 }
-
-const bytesOf = (quantity: string | undefined) => String(Math.ceil(quantityValue(quantity)));
 
 /** What the new volume gets its content from, and on which node that lies, where that is known. */
 interface Source {
@@ -162,7 +160,9 @@ function cloneSource(
   if (!origin)
     throw new Error(`error getting PVC ${name} (namespace "${metadata.namespace}") from api server: not found`);
   if (origin.status?.phase !== 'Bound') throw new Error(`the PVC DataSource ${name} must be in Bound state`);
-  const csi = volume(origin.spec.volumeName ?? '')?.spec.csi;
+  const { claimRef, csi } = volume(origin.spec.volumeName ?? '')?.spec ?? {};
+  if (claimRef && claimRef.uid !== origin.metadata.uid)
+    throw new Error(`the volume of claim ${name} is bound to a different PVC than requested`);
   if (csi?.driver !== driver.name)
     throw new Error(`the source volume of claim ${name} is not one of driver ${driver.name}`);
   return { content: { volume: { volume_id: csi.volumeHandle } } };
@@ -191,7 +191,7 @@ async function snapshotSource(
   if (!snapshot.status?.readyToUse) throw new Error(`snapshot ${name} is not Ready`);
   const handle = content.status?.snapshotHandle;
   if (handle === undefined) throw new Error(`snapshot handle ${name} is not available`);
-  const [size, least] = [spec.resources?.requests?.storage, snapshot.status.restoreSize].map(bytesOf);
+  const [size, least] = [spec.resources?.requests?.storage, snapshot.status.restoreSize].map(quantityInteger);
   if (BigInt(size!) < BigInt(least!))
     throw new Error(`requested volume size ${size} is less than the size ${least} for the source snapshot ${name}`);
   const { sourceVolumeMode } = content.spec;
@@ -217,7 +217,7 @@ function buildVolume(
     matchExpressions: Object.entries(segments).map(([key, value]) => ({ key, operator: 'In', values: [value] })),
   }));
   const wanted = spec.resources?.requests?.storage ?? '0';
-  const isWanted = quantityValue(wanted) === Number(volume.capacity_bytes);
+  const isWanted = quantityInteger(wanted) === volume.capacity_bytes;
   return {
     metadata: {
       name: volumeName,

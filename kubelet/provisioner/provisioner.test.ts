@@ -211,11 +211,12 @@ test('a claim is copied from another', async (t) => {
   const first = await bed.claim('first', chosen);
   await provision(bed.deps, first);
   writeFileSync(bed.dataOf(first, 'file'), 'mine');
-  const dataSource = { kind: 'PersistentVolumeClaim', name: 'first' };
-  const copy = await bed.claim('copy', { ...chosen, dataSource });
+  const copy = await bed.claim('copy', { ...chosen, dataSource: { kind: 'PersistentVolumeClaim', name: 'first' } });
   await bed.see();
   await assert.rejects(provision(bed.deps, copy), /the PVC DataSource first must be in Bound state/);
   await bed.bind(first);
+  const other = { ...bed.deps, volume: (name: string) => bed.deps.volume(name) && ({ spec: { claimRef: {} } } as any) };
+  await assert.rejects(provision(other, copy), /bound to a different PVC than requested/);
   await provision(bed.deps, copy);
   assert.equal(readFileSync(bed.dataOf(copy, 'file'), 'utf8'), 'mine');
 });

@@ -8,7 +8,7 @@ import { PersistentVolumeClaimKind } from '../../api/core/persistentvolumeclaim.
 import { targetOf } from '../../client/events.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { keyOf } from '../../machinery/metadata.ts';
-import { compareQuantities, quantityValue } from '../../machinery/quantity.ts';
+import { compareQuantities, quantityInteger } from '../../machinery/quantity.ts';
 import { timestamp } from '../../machinery/timestamp.ts';
 import { isFinal, isInfeasible } from '../csi/rpc-outcome.ts';
 import { describeRpcError } from '../probes/rpc-text.ts';
@@ -96,7 +96,7 @@ export class Resizer {
     const given = await driver.client.controller
       .ControllerExpandVolume({
         volume_id: volume.spec.csi?.volumeHandle ?? '',
-        capacity_range: { required_bytes: String(Math.ceil(quantityValue(size))) },
+        capacity_range: { required_bytes: quantityInteger(size) },
       })
       .catch(async (err: unknown) => {
         await this.#fail(claim, err, nowMs);
@@ -105,7 +105,7 @@ export class Resizer {
         throw err;
       });
     this.forget(keyOf(claim));
-    const storage = Number(given.capacity_bytes) > quantityValue(size) ? given.capacity_bytes : size;
+    const storage = compareQuantities(given.capacity_bytes, size) > 0 ? given.capacity_bytes : size;
     const patch = { spec: { capacity: { storage } } };
     await client.resource(PersistentVolumeKind).patch({ name }, patch, { type: 'merge' });
     const { storage: _, ...others } = claim.status?.allocatedResourceStatuses ?? {};

@@ -90,7 +90,7 @@ export class Resolver {
     const aliases: DnsRecord[] = [];
     let at = name;
     for (let i = 0; i < maxAliases; i++) {
-      const records = zone.lookup(at);
+      const records = zone.lookup(at, query.type === typeCodes.SRV || query.type === typeCodes.ANY);
       const alias = records?.find(isAlias);
       if (!alias || matches(query.type, alias)) {
         const response = this.#answer(query, records, zone.domain, at);

@@ -35,13 +35,13 @@ const serviceTtlSeconds = 30;
 const endpointTtlSeconds = 5;
 const negativeTtlSeconds = 5;
 
-/** One address of an endpoint and one of its ports; endpoints without ports are there once, with port 0. */
+/** Of ports times endpoints; an answer has room for fewer, and whoever makes a service may give it thousands of both. */
+const maxServers = 8192;
+
+/** One address of an endpoint. */
 interface Target {
   host: string;
   address: string;
-  portName: string;
-  protocol: string;
-  port: number;
 }
 
 const isHeadless = (service: Service) => !service.spec.clusterIP || service.spec.clusterIP === 'None';
@@ -76,9 +76,9 @@ export class ClusterZone {
 
   /**
    * All records of a name of this zone, in small letters. Undefined when there is no such name; an
-   * empty list when names below it exist.
+   * empty list when names below it exist. `withServers`: a service's own name has those of all its ports.
    */
-  lookup(name: string): ZoneRecord[] | undefined {
+  lookup(name: string, withServers = true): ZoneRecord[] | undefined {
     const labels = name === this.domain ? [] : name.slice(0, -this.domain.length - 1).split('.');
     const kind = labels.pop();
     switch (kind) {
@@ -92,7 +92,7 @@ export class ClusterZone {
       case 'pod':
         return this.#lookupPod(labels);
       case 'svc':
-        return this.#lookupService(labels);
+        return this.#lookupService(labels, withServers);
       default:
         return undefined;
     }
@@ -104,8 +104,8 @@ export class ClusterZone {
     for (const slice of this.#view.slicesAt(address)) {
       const service = this.#view.service(slice.metadata.namespace ?? '', serviceNameOf(slice));
       if (!service || !isHeadless(service)) continue;
-      const targets = this.#targetsOf(service).filter((t) => t.address === address);
-      names.push(...targets.map((t) => `${t.host}.${this.#nameOf(service)}`));
+      const own = this.#targetsOf(service).filter((t) => t.address === address);
+      for (const { host } of own) names.push(`${host}.${this.#nameOf(service)}`);
     }
     if (names.length === 0) return undefined;
     return [...new Set(names)].map((target) => ({ type: 'PTR', target, ttl: endpointTtlSeconds }));
@@ -120,7 +120,7 @@ export class ClusterZone {
     return isIPv4(address) ? [addressRecord(address, endpointTtlSeconds)] : undefined;
   }
 
-  #lookupService(labels: string[]): ZoneRecord[] | undefined {
+  #lookupService(labels: string[], withServers: boolean): ZoneRecord[] | undefined {
     const namespace = labels.pop();
     if (namespace === undefined) return [];
     const name = labels.pop();
@@ -133,15 +133,15 @@ export class ClusterZone {
     }
     const [first, second, ...more] = labels.reverse();
     if (more.length > 0) return undefined;
-    if (first === undefined) return this.#recordsOf(service);
+    if (first === undefined) return this.#recordsOf(service, withServers);
     if (first.startsWith('_')) return this.#portRecords(service, first.slice(1), second);
     if (second !== undefined) return undefined;
     const addresses = this.#targetsOf(service).flatMap((t) => (t.host === first ? [t.address] : []));
     return addresses.length === 0 ? undefined : addressRecords(addresses, endpointTtlSeconds);
   }
 
-  #recordsOf(service: Service): ZoneRecord[] | undefined {
-    const ports = this.#servers(service);
+  #recordsOf(service: Service, withServers: boolean): ZoneRecord[] | undefined {
+    const ports = withServers ? this.#servers(service) : [];
     if (!isHeadless(service)) return [...addressRecords(clusterIpsOf(service), serviceTtlSeconds), ...ports];
     const targets = this.#targetsOf(service);
     if (targets.length === 0) return undefined; // so the specification wants it
@@ -165,37 +165,48 @@ export class ClusterZone {
 
   #servers(service: Service, wanted: (port: { name: string; protocol: string }) => boolean = () => true): ZoneRecord[] {
     const own = this.#nameOf(service);
-    const servers = isHeadless(service)
-      ? this.#targetsOf(service)
-          .filter((t) => t.port > 0 && wanted({ name: t.portName, protocol: t.protocol }))
-          .map((t) => ({ port: t.port, target: `${t.host}.${own}`, address: t.address }))
-      : (service.spec.ports ?? [])
-          .filter((p) => wanted({ name: p.name ?? '', protocol: protocolOf(p) }))
-          .map((p) => ({ port: p.port, target: own, address: clusterIpsOf(service)[0] ?? '' }));
-    const weight = Math.max(1, Math.floor(100 / Math.max(1, servers.length)));
-    const ttl = isHeadless(service) ? endpointTtlSeconds : serviceTtlSeconds;
-    return servers.map((server) => ({ type: 'SRV', priority: 0, weight, ...server, ttl }));
-  }
-
-  /** What answers for a service, by address and port. */
-  #targetsOf(service: Service): Target[] {
-    const { namespace = '', name = '' } = service.metadata;
-    const isUsable = (endpoint: Endpoint) =>
-      service.spec.publishNotReadyAddresses === true || endpoint.conditions?.ready !== false;
-    const targets = new Map<string, Target>();
-    for (const slice of this.#view.slicesOf(namespace, name)) {
-      if (slice.addressType !== 'IPv4') continue;
-      const ports = slice.ports?.length ? slice.ports : [{}];
-      for (const endpoint of (slice.endpoints ?? []).filter(isUsable)) {
-        const address = endpoint.addresses[0] ?? '';
-        const host = (endpoint.hostname || dashed(address)).toLowerCase();
-        for (const port of ports) {
-          const target = { host, address, portName: port.name ?? '', protocol: protocolOf(port), port: port.port ?? 0 };
-          targets.set(Object.values(target).join(), target);
+    const isWanted = (p: Pick<ServicePort, 'name' | 'protocol'>) =>
+      wanted({ name: p.name ?? '', protocol: protocolOf(p) });
+    const servers = new Map<string, { port: number; target: string; address: string }>();
+    const add = (port: number, target: string, address: string) =>
+      servers.set(`${port} ${target} ${address}`, { port, target, address });
+    if (!isHeadless(service)) {
+      const address = clusterIpsOf(service)[0] ?? '';
+      for (const { port } of (service.spec.ports ?? []).filter(isWanted).slice(0, maxServers)) add(port, own, address);
+    } else {
+      for (const { ports, endpoints } of this.#groupsOf(service)) {
+        const found = ports.filter((p) => (p.port ?? 0) > 0 && isWanted(p));
+        for (const { host, address } of found.length > 0 ? endpoints : []) {
+          if (servers.size >= maxServers) break;
+          for (const { port } of found.slice(0, maxServers - servers.size)) add(port!, `${host}.${own}`, address);
         }
       }
     }
-    return [...targets.values()];
+    const weight = Math.max(1, Math.floor(100 / Math.max(1, servers.size)));
+    const ttl = isHeadless(service) ? endpointTtlSeconds : serviceTtlSeconds;
+    return [...servers.values()].map((server) => ({ type: 'SRV', priority: 0, weight, ...server, ttl }));
+  }
+
+  /** What answers for a service, whatever the port. */
+  #targetsOf(service: Service): Target[] {
+    return this.#groupsOf(service).flatMap(({ endpoints }) => endpoints);
+  }
+
+  /** The same with its ports, which endpoints of one slice share. */
+  #groupsOf(service: Service): { ports: NonNullable<EndpointSlice['ports']>; endpoints: Target[] }[] {
+    const { namespace = '', name = '' } = service.metadata;
+    const isUsable = (endpoint: Endpoint) =>
+      service.spec.publishNotReadyAddresses === true || endpoint.conditions?.ready !== false;
+    return this.#view
+      .slicesOf(namespace, name)
+      .filter(({ addressType }) => addressType === 'IPv4')
+      .map(({ ports, endpoints = [] }) => ({
+        ports: ports ?? [],
+        endpoints: endpoints.filter(isUsable).map(({ addresses: [address = ''], hostname }) => ({
+          host: (hostname || dashed(address)).toLowerCase(),
+          address,
+        })),
+      }));
   }
 
   #nameOf(service: Service): string {

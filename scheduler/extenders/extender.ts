@@ -19,16 +19,29 @@ export interface FilterAnswer {
   hopeless: ReadonlyMap<string, string>;
 }
 
-/** A field of an answer. */
-function fieldOf(value: unknown, name: string): unknown {
-  if (!isObject(value)) return undefined;
-  const key = Object.keys(value).find((one) => one.toLowerCase() === name.toLowerCase());
-  return key === undefined ? undefined : value[key];
+/** A value of an answer as its type wants it; null is what is not there. Throws ExtenderError for another one. */
+function read<T>(value: unknown, type: string, is: (value: unknown) => value is T): T | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (is(value)) return value;
+  const found = Array.isArray(value) ? 'array' : typeof value;
+  throw new ExtenderError(`json: cannot unmarshal ${found} into Go value of type ${type}`);
 }
 
-const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-const entriesOf = (value: unknown): [string, unknown][] => (isObject(value) ? Object.entries(value) : []);
-const reasonsOf = (value: unknown) => new Map(entriesOf(value).map(([node, why]) => [node, String(why)]));
+const isText = (value: unknown) => typeof value === 'string';
+const isInteger = (value: unknown): value is number => Number.isInteger(value);
+
+/** A field of an answer. */
+function fieldOf(value: unknown, name: string): unknown {
+  const fields = read(value, 'struct', isObject) ?? {};
+  const key = Object.keys(fields).find((one) => one.toLowerCase() === name.toLowerCase());
+  return key === undefined ? undefined : fields[key];
+}
+
+const textOf = (value: unknown) => read(value, 'string', isText) ?? '';
+const integerOf = (value: unknown) => read(value, 'int64', isInteger) ?? 0;
+const listOf = (value: unknown): unknown[] => read(value, 'slice', Array.isArray) ?? [];
+const entriesOf = (value: unknown): [string, unknown][] => Object.entries(read(value, 'map', isObject) ?? {});
+const reasonsOf = (value: unknown) => new Map(entriesOf(value).map(([node, why]) => [node, textOf(why)]));
 
 export class Extender {
   readonly config: ExtenderConfig;
@@ -67,15 +80,15 @@ export class Extender {
   /** Which of the nodes it lets pass. Throws ExtenderError. */
   async filter(pod: Pod, nodes: readonly NodeInfo[]): Promise<FilterAnswer> {
     const answer = await this.#client.post(this.config.filterVerb!, this.#args(pod, nodes));
-    const error = fieldOf(answer, 'Error');
-    if (error) throw new ExtenderError(String(error));
+    const error = textOf(fieldOf(answer, 'Error'));
+    if (error) throw new ExtenderError(error);
     const names = this.config.nodeCacheCapable ? fieldOf(answer, 'NodeNames') : undefined;
     const items = listOf(fieldOf(fieldOf(answer, 'Nodes'), 'items'));
-    const passed = Array.isArray(names) ? names : items.map((item) => fieldOf(fieldOf(item, 'metadata'), 'name'));
+    const passed = names ? listOf(names) : items.map((item) => fieldOf(fieldOf(item, 'metadata'), 'name'));
     const known = new Map(nodes.map((node) => [node.name, node]));
     return {
-      passed: passed.map((name) => {
-        const node = known.get(String(name));
+      passed: passed.map(textOf).map((name) => {
+        const node = known.get(name);
         if (node) return node;
         const claim = `claims a filtered node ${JSON.stringify(name)} which is not found in the input node list`;
         throw new ExtenderError(`extender ${JSON.stringify(this.config.urlPrefix)} ${claim}`);
@@ -89,7 +102,7 @@ export class Extender {
   async prioritize(pod: Pod, nodes: readonly NodeInfo[]): Promise<[node: string, score: number][]> {
     const answer = await this.#client.post(this.config.prioritizeVerb!, this.#args(pod, nodes));
     const scale = ((this.config.weight ?? 0) * maxScore) / maxExtenderScore;
-    return listOf(answer).map((one) => [String(fieldOf(one, 'Host')), (Number(fieldOf(one, 'Score')) || 0) * scale]);
+    return listOf(answer).map((one) => [textOf(fieldOf(one, 'Host')), integerOf(fieldOf(one, 'Score')) * scale]);
   }
 
   /** On which of the nodes which pods may have to go; `find` answers nodes. Throws ExtenderError. */
@@ -114,9 +127,9 @@ export class Extender {
     return entriesOf(fieldOf(answer, 'NodeNameToMetaVictims')).flatMap(([name, victims]) => {
       const node = find(name);
       if (!node) throw new ExtenderError(`nodeinfo not found for node name ${JSON.stringify(name)}`);
-      const pods = listOf(fieldOf(victims, 'Pods')).map((one) => this.#victimOn(node, String(fieldOf(one, 'UID'))));
+      const pods = listOf(fieldOf(victims, 'Pods')).map((one) => this.#victimOn(node, textOf(fieldOf(one, 'UID'))));
       if (pods.length > 0)
-        return [{ node, victims: pods, violations: Number(fieldOf(victims, 'NumPDBViolations')) || 0 }];
+        return [{ node, victims: pods, violations: integerOf(fieldOf(victims, 'NumPDBViolations')) }];
       if (this.config.ignorable) return [];
       throw new ExtenderError(`expected at least one victim pod on node ${JSON.stringify(name)}`);
     });
@@ -133,8 +146,8 @@ export class Extender {
   async bind({ metadata }: Pod, node: string): Promise<true> {
     const { name, namespace, uid } = metadata;
     const args = { PodName: name, PodNamespace: namespace, PodUID: uid, Node: node };
-    const error = fieldOf(await this.#client.post(this.config.bindVerb!, args), 'Error');
-    if (error) throw new ExtenderError(String(error));
+    const error = textOf(fieldOf(await this.#client.post(this.config.bindVerb!, args), 'Error'));
+    if (error) throw new ExtenderError(error);
     return true;
   }
 }

@@ -128,11 +128,17 @@ describe('an extender gives points', () => {
     assert.equal(await schedule([prioritizing(first, 3), prioritizing(second, 1)], { nodes }), 'b');
   });
 
-  test('or none when it fails', async () => {
-    await using server = await startExtender({ prioritize: () => 500 });
-    assert.equal(await schedule([prioritizing(server, 1)]), 'a');
-    assert.deepEqual(server.verbs(), ['prioritize']);
-  });
+  const failures = [
+    500,
+    '[{ "Host": "b", "Score": -1e999 }, { "Host": "b", "Score": 1e999 }]',
+    '[{ "Host": "b", "Score": "9" }]',
+  ];
+  for (const answer of failures)
+    test(`or none when it fails: ${answer}`, async () => {
+      await using server = await startExtender({ prioritize: () => answer });
+      assert.equal(await schedule([prioritizing(server, 1)]), 'a');
+      assert.deepEqual(server.verbs(), ['prioritize']);
+    });
 });
 
 describe('an extender has a say in who has to go', () => {
@@ -187,6 +193,13 @@ describe('an extender that fails', () => {
     ['with a code', { filter: () => 503 }, {}, /^failed filter with extender at URL .*\/scheduler\/filter, code 503$/],
     ['with an error', { filter: () => ({ Error: 'no idea' }) }, {}, /^no idea$/],
     ['with something else than JSON', { filter: () => 'hello' }, {}, /^filter of extender at URL .* is not valid JSON/],
+    [
+      'with reasons that are none',
+      { filter: () => ({ Nodes: { items: [] }, FailedNodes: { a: { toString: 1 } } }) },
+      {},
+      /^json: cannot unmarshal object into Go value of type string$/,
+    ],
+    ['with a list', { filter: () => [] }, {}, /^json: cannot unmarshal array into Go value of type struct$/],
     ['by never answering', {}, { httpTimeout: '50ms' }, /^Post "http:.*\/filter": context deadline exceeded$/],
     [
       'by naming a node that it was not shown',
