@@ -215,7 +215,7 @@ describe('claims of pods', { skip: needsRoot }, () => {
     assert.equal(room.storageClassName, 'standard');
     assert.deepEqual(room.nodeTopology.matchLabels, { 'topology.hostpath.csi.k8ts.io/node': node });
     assert.match(room.capacity, /^\d+([KMGT]i)?$/);
-    claim('vast', { resources: { requests: { storage: '1000Pi' } } });
+    claim('vast', { resources: { requests: { storage: '7Pi' } } });
     const spec = { containers: [{ name: 'c', image }], volumes: [{ name: 'v', ...claimed('vast') }] };
     kubectl.apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'vast' }, spec });
     await told('vast', /FailedScheduling: .*node\(s\) did not have enough free storage/);
