@@ -6,7 +6,7 @@
 import { realClock } from '../../machinery/clock.ts';
 import { seededRandom } from '../builders/seeded-random.ts';
 
-const defaultSeconds = 60;
+const defaultSeconds = 40;
 /** Seeds are below. */
 export const maxSeed = 2 ** 31;
 
