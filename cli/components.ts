@@ -16,6 +16,9 @@ export function isComponent(name: string | undefined): name is Component {
   return components.some((component) => component === name);
 }
 
+/** What is made for pods is open to their users, however closed the shell of who starts us; secrets say their modes. */
+export const umaskForPods = 0o022;
+
 const bundleUrl = (component: Component) => new URL(`./${component}.mjs`, import.meta.url);
 
 /** Runs a component in this process until it ends. */

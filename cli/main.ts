@@ -1,8 +1,7 @@
 // The program's entry: a component, the supervisor, or the command line. Decides before anything else is loaded, so
 // that a component process carries nothing of the command line.
 import { fileURLToPath } from 'node:url';
-import { isComponent, runComponentBundle } from './components.ts';
-import { umaskForPods } from './host/surroundings.ts';
+import { isComponent, runComponentBundle, umaskForPods } from './components.ts';
 
 const [name, ...rest] = process.argv.slice(2);
 

@@ -1,11 +1,8 @@
-// What a process inherits from who starts it. A shell's limits, priority and umask are for its user's own work; whoever
-// brings a cluster up, its components and the containers that they start find what they find on any other machine.
+// What a process inherits from who starts it. A shell's limits and priority are for its user's own work; whoever brings
+// a cluster up, its components and the containers that they start find what they find on any other machine.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
-
-/** What is made for pods is open to their users; secrets say their modes. */
-export const umaskForPods = 0o022;
 
 /** As the units of container runtimes for systemd say it; the kernel refuses more open files than `nr_open`. */
 const openFiles = 1_048_576;

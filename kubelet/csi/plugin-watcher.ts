@@ -51,7 +51,8 @@ export class PluginWatcher {
     watcher.on('error', (err) => this.#deps.log.warn({ err }, 'the folder of plugins is watched no longer'));
     signal.addEventListener('abort', () => {
       watcher.close();
-      for (const { loop } of [{ loop: this.#scans }, ...this.#places.values()]) loop.stop();
+      this.#scans.stop();
+      for (const { loop } of this.#places.values()) loop.stop();
     });
     this.#scans.wake();
   }

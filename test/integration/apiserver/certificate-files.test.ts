@@ -66,13 +66,15 @@ test('certificates that change in their files are in force without a restart', a
     nowMs,
   );
   const known = await api.openSession();
-  const isAnswered = async (code: number) => (await askAs(user)).code === code || undefined;
 
   assert.equal((await askAs(user)).code, 401);
   put('ca.crt', api.authority.certificatePem + next.certificatePem);
   put('server.crt', serving.certificatePem); // does not fit its key yet
   put('server.key', serving.keyPem);
-  await eventually('clients of the other authority are known', () => isAnswered(200));
+  await eventually(
+    'clients of the other authority are known',
+    async () => (await askAs(user)).code === 200 || undefined,
+  );
   await eventually('the other certificate is shown', async () => (await shown()) === 'next-server' || undefined);
   assert.equal((await ask(known)).code, 200);
   await eventually('others are told', async () => {
