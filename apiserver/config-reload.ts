@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Registry } from 'prom-client';
-import { followFile } from '../host/follow-file.ts';
+import { followFiles } from '../host/follow-file.ts';
 import type { Clock } from '../machinery/clock.ts';
 import { ConfigFileError } from '../machinery/config-file.ts';
 import { metricsIn } from '../machinery/hot-metrics.ts';
@@ -80,9 +80,5 @@ export function followConfigFile({ what, path, use }: ReloadedFile, { clock, log
       log.error({ err, path }, `the ${what} configuration cannot be used; what was in force stays`);
     }
   };
-  let last = Promise.resolve();
-  const check = () => {
-    last = last.then(checkNow);
-  };
-  return followFile(path, check, { clock, log });
+  return followFiles([path], checkNow, { clock, log });
 }

@@ -10,8 +10,24 @@ const settleMs = 100;
 /** What happens behind a symbolic link is told by nobody. */
 const pollMs = 60_000;
 
-/** Calls `look` when the file may have changed, and each minute. Returns how to stop. */
-export function followFile(path: string, look: () => void, { clock, log }: { clock: Clock; log: Logger }): () => void {
+/** Calls `lookNow`, which must not fail, when one of the files may have changed, and each minute. Returns how to stop. */
+export function followFiles(
+  paths: readonly string[],
+  lookNow: () => Promise<void>,
+  deps: { clock: Clock; log: Logger },
+): () => void {
+  // One after the other, whichever file has changed.
+  let last = Promise.resolve();
+  const look = () => {
+    last = last.then(lookNow);
+  };
+  const stops = paths.map((path) => followFile(path, look, deps));
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
+function followFile(path: string, look: () => void, { clock, log }: { clock: Clock; log: Logger }): () => void {
   let soon: Timer | undefined;
   const changed = () => {
     soon ??= clock.after(settleMs, () => {
@@ -49,14 +65,7 @@ export function followContents(
       log.error({ err, paths }, 'files cannot be used; what they held stays in force');
     }
   };
-  let last = Promise.resolve();
-  const look = () => {
-    last = last.then(lookNow);
-  };
-  const stops = paths.map((path) => followFile(path, look, deps));
-  return () => {
-    for (const stop of stops) stop();
-  };
+  return followFiles(paths, lookNow, deps);
 }
 
 /** Without inotify a change is seen a minute later. */
