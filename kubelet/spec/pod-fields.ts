@@ -5,6 +5,7 @@ import type { Container } from '../../api/core/pod/container.ts';
 import type { ResourceFieldSelector } from '../../api/core/pod/env.ts';
 import { isPodLevelResource } from '../../api/core/pod/resource-totals.ts';
 import type { Pod } from '../../api/core/pod.ts';
+import { goQuote } from '../../machinery/go-quote.ts';
 import { compareQuantities, isZeroQuantity, parseQuantity } from '../../machinery/quantity.ts';
 
 /** Addresses are known only once the sandbox stands, and may not have reached the API server yet. */
@@ -17,7 +18,7 @@ export interface PodAddresses {
 function formatMap(map: Readonly<Record<string, string>> | undefined): string {
   return Object.keys(map ?? {})
     .sort()
-    .map((key) => `${key}=${JSON.stringify(map![key])}`)
+    .map((key) => `${key}=${goQuote(map![key]!)}`)
     .join('\n');
 }
 

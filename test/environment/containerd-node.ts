@@ -13,12 +13,13 @@ export class ContainerdNode {
   readonly #folder: string;
   readonly #path: string;
 
-  /** `folder`: where its state is, empty and its own. */
+  /** `folder`: where its state is, empty and its own. Another containerd than Debian's is taken from the folder in $CONTAINERD. */
   constructor(machine: PrivateMachine, folder: string) {
     this.#machine = machine;
     this.#folder = folder;
+    const given = process.env.CONTAINERD;
     const programs = ['containerd', 'containerd-shim-runc-v2', 'ctr'].map((name) =>
-      debianProgram('containerd', `usr/bin/${name}`),
+      given ? join(given, name) : debianProgram('containerd', `usr/bin/${name}`),
     );
     const runc = debianProgram('runc', 'usr/sbin/runc');
     this.#path = [...new Set([...programs, runc].map(dirname)), process.env.PATH].join(':');

@@ -135,7 +135,7 @@ describe('a kubelet over containerd', { skip: needsRoot }, () => {
 
   test('the node tells of its runtime', () => {
     const { nodeInfo } = json('get', 'node', node).status;
-    assert.match(nodeInfo.containerRuntimeVersion, /^containerd:\/\/1\.6/);
+    assert.match(nodeInfo.containerRuntimeVersion, /^containerd:\/\/[12]\./);
   });
 
   test('a pod runs, is entered, and tells what it writes', async () => {
@@ -212,6 +212,36 @@ describe('a kubelet over containerd', { skip: needsRoot }, () => {
     isReady('later');
     assert.deepEqual(ids(), before);
     assert.equal(statusOf('plain').containerStatuses[0].restartCount, 0);
+  });
+
+  test('images are volumes, and mounts are read-only with all below them, where the runtime has that', async (t) => {
+    const { nodeInfo, runtimeHandlers = [] } = json('get', 'node', node).status;
+    if (/^containerd:\/\/1\./.test(nodeInfo.containerRuntimeVersion))
+      return t.skip('this containerd has no image volumes');
+    assert.equal(runtimeHandlers[0].features.recursiveReadOnlyMounts, true);
+    apply('volumes', {
+      terminationGracePeriodSeconds: 1,
+      restartPolicy: 'Never',
+      volumes: [
+        { name: 'files', image: { reference: image } },
+        { name: 'v', emptyDir: {} },
+      ],
+      containers: [
+        {
+          name: 'c',
+          image,
+          command: script('ls /files/bin/busybox; touch /v/x || touch /files/x || echo refused'),
+          volumeMounts: [
+            { name: 'files', mountPath: '/files' },
+            { name: 'v', mountPath: '/v', readOnly: true, recursiveReadOnly: 'Enabled' },
+          ],
+        },
+      ],
+    });
+    const { containerStatuses } = await phaseOf('volumes', 'Succeeded');
+    assert.match(kubectl('logs', 'volumes'), /^\/files\/bin\/busybox\n(?:touch: .*\n){2}refused\n$/);
+    const mount = containerStatuses[0].volumeMounts.find((one: any) => one.name === 'v');
+    assert.equal(mount.recursiveReadOnly, 'Enabled');
   });
 
   test('what is deleted leaves nothing', async () => {
