@@ -32,6 +32,12 @@ test('a document is kept by its hash, and is not sent to whoever has it', async 
   assert.equal((await get('/openapi/v3/apis/apps/v1')).headers['cache-control'], undefined);
   assert.deepEqual((await get('/openapi/v3/apis/apps/v1')).body, kept.body);
 
+  const accept = 'application/com.github.proto-openapi.spec.v3@v1.0+protobuf';
+  const { code, headers, body } = await get(url, { accept });
+  assert.deepEqual([code, headers.etag], [200, kept.headers.etag], 'both forms have the hash of the text');
+  assert.equal(headers['content-type'], 'application/com.github.proto-openapi.spec.v3.v1.0+protobuf');
+  assert.match(String(body), /io\.k8s\.api\.apps\.v1\.DeploymentSpec/);
+
   const moved = await get('/openapi/v3/apis/apps/v1?hash=OLD');
   assert.deepEqual([moved.code, moved.headers.location], [301, url]);
   for (const path of ['/openapi/v2', '/openapi/v3', '/openapi/v3/apis/apps/v1']) {

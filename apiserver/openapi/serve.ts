@@ -10,10 +10,12 @@ import { openApiV2, openApiV3, writeDocument } from './documents.ts';
 import { type V2Part, withParts } from './foreign-v2.ts';
 import { basePathOf, buildModel } from './model.ts';
 import { writeOpenApiV2 } from './v2-protobuf.ts';
+import { writeOpenApiV3 } from './v3-protobuf.ts';
 
-// Clients ask for it by a name with an @, which is no valid media type: a strict one could not read it in the answer.
-const v2Protobuf = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
-const v2ProtobufAsked = [v2Protobuf, v2Protobuf.replace('v2.v1.0', 'v2@v1.0')];
+const protobufOf = (version: 'v2' | 'v3') => `application/com.github.proto-openapi.spec.${version}.v1.0+protobuf`;
+/** Clients ask for it by a name with an @, which is no valid media type: a strict one could not read it in the answer. */
+const asksFor = (accept: string, protobuf: string) =>
+  [protobuf, protobuf.replace('.v1.0', '@v1.0')].some((type) => accept.includes(type));
 
 const yearMs = 365 * 24 * 3600_000;
 const sweepPeriodMs = 60_000;
@@ -36,16 +38,21 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     if (generation === kinds.generation) return v3Paths;
     generation = kinds.generation;
     v3Paths = new Map(kinds.groupVersions().map((gv) => [basePathOf(gv).slice(1), gv]));
-    documents.keepOnly((key) => !key.startsWith('v3 ') || v3Paths.has(key.slice(3)));
+    documents.keepOnly((key) => !key.startsWith('v3 ') || v3Paths.has(key.split(' ')[2]!));
     return v3Paths;
   };
-  const v3 = (path: string, gv: GroupVersionResources): [key: string, recipe: () => Recipe] => {
+  const v3 = (
+    form: string,
+    write: typeof writeDocument | typeof writeOpenApiV3,
+    path: string,
+    gv: GroupVersionResources,
+  ): [key: string, recipe: () => Recipe] => {
     const recipe = () => {
       // Or what it was, when it has just gone.
       const of = [pathsNow().get(path) ?? gv];
-      return { of, build: () => writeDocument(openApiV3(buildModel(of))) };
+      return { of, build: () => write(openApiV3(buildModel(of))) };
     };
-    return [`v3 ${path}`, recipe];
+    return [`v3 ${form} ${path}`, recipe];
   };
   const v2 = (form: string, write: typeof writeDocument | typeof writeOpenApiV2): Promise<Document> =>
     documents.get(`v2 ${form}`, () => {
@@ -63,15 +70,14 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     const accept = one(request.headers.accept) ?? '*/*';
     const takesJson = accept.includes('json') || accept.includes('*/*');
     if (path === '/openapi/v2') {
-      if (v2ProtobufAsked.some((type) => accept.includes(type))) {
-        return answer(await v2('protobuf', writeOpenApiV2), v2Protobuf, request);
-      }
+      const protobuf = protobufOf('v2');
+      if (asksFor(accept, protobuf)) return answer(await v2('protobuf', writeOpenApiV2), protobuf, request);
       if (!takesJson) throw notAcceptableError('only application/json and the openapi v2 protobuf form are served');
       return answer(await v2('json', writeDocument), 'application/json', request);
     }
     if (path === '/openapi/v3') {
       const hashes = new Map<string, string>();
-      for (const [p, gv] of pathsNow()) hashes.set(p, await documents.hash(...v3(p, gv)));
+      for (const [p, gv] of pathsNow()) hashes.set(p, await documents.hash(...v3('json', writeDocument, p, gv)));
       for (const [p, hash] of others()) hashes.set(p, hash);
       const paths = Object.fromEntries(
         [...hashes].map(([p, hash]) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${hash}` }]),
@@ -80,12 +86,19 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
       return answer({ body, hash: hashOf(body) }, 'application/json', request);
     }
     if (!path.startsWith('/openapi/v3/')) return undefined;
-    if (!takesJson) throw notAcceptableError('only application/json is served');
+    const protobuf = protobufOf('v3');
+    const takesProtobuf = asksFor(accept, protobuf);
+    if (!takesJson && !takesProtobuf)
+      throw notAcceptableError('only application/json and the openapi v3 protobuf form are served');
     const key = path.slice('/openapi/v3/'.length);
     const gv = pathsNow().get(key);
     if (!gv) return undefined;
-    const document = await documents.get(...v3(key, gv));
-    const found = answer(document, 'application/json', request);
+    const json = v3('json', writeDocument, key, gv);
+    // Both forms have the hash of the text.
+    const document = takesProtobuf
+      ? { ...(await documents.get(...v3('protobuf', writeOpenApiV3, key, gv))), hash: await documents.hash(...json) }
+      : await documents.get(...json);
+    const found = answer(document, takesProtobuf ? protobuf : 'application/json', request);
     const asked = query.get('hash') ?? '';
     if (asked === '') return found;
     const { hash } = document;
