@@ -8,7 +8,7 @@ import type { Zpages } from '../machinery/zpages.ts';
 import type { ServiceAccountTokens } from './authn/tokens.ts';
 import { checkPaths, type Readiness, serveHealth, sliText } from './health.ts';
 import type { FrontRequest, FrontResponse } from './http/front.ts';
-import { basePathOf } from './openapi/model.ts';
+import { basePathOf } from './openapi/operations.ts';
 import type { KindTable } from './registry/kind-table.ts';
 import type { RequestInfo } from './request-info.ts';
 import { one } from './server-headers.ts';

@@ -1,7 +1,7 @@
 // The OpenAPI documents: version 3 a group/version, and version 2 for everything at once. Their parts are made one by
 // one, when they are written: with many definitions they are large.
-import type { ApiModel, JsonSchema, Operation, PathModel } from './model.ts';
-import { parameterTable } from './model.ts';
+import type { ApiModel, JsonSchema } from './model.ts';
+import { type Operation, type PathModel, parameterTable } from './operations.ts';
 import { publishedInVersion2 } from './version2.ts';
 
 const info = { title: 'Kubernetes', version: 'v1.36.0' };
@@ -11,6 +11,12 @@ const patchTypes = [
   'application/strategic-merge-patch+json',
   'application/apply-patch+yaml',
 ];
+
+/** In which forms an operation takes its body. */
+function bodiesOf({ action, isCustom }: Operation): string[] {
+  if (action !== 'patch') return ['*/*'];
+  return isCustom ? patchTypes.filter((type) => !type.includes('strategic')) : patchTypes;
+}
 
 /**
  * Replaces bare definition names in `$ref` by pointers. A reference beside other keys stands in
@@ -53,14 +59,37 @@ function definitionsOf({ definitions, published }: ApiModel, prefix: string): Pa
   return new Map(sorted.map(([name, make]) => [name, () => pointTo(make(), prefix)]));
 }
 
-function extensions(op: Operation): JsonSchema {
-  return { 'x-kubernetes-action': op.action, 'x-kubernetes-group-version-kind': op.gvk };
+const extensions = ({ action, gvk }: Operation): JsonSchema =>
+  action ? { 'x-kubernetes-action': action, 'x-kubernetes-group-version-kind': gvk } : {};
+
+/** In which forms an operation answers. */
+function answersOf({ answer, isWatchable, isCustom }: Operation): string[] {
+  if (!answer) return ['*/*'];
+  const forms = ['application/json', 'application/yaml', ...(isCustom ? [] : [protobuf])];
+  return isWatchable
+    ? [...forms, ...forms.filter((form) => !form.endsWith('yaml')).map((form) => `${form};stream=watch`)]
+    : forms;
+}
+const protobuf = 'application/vnd.kubernetes.protobuf';
+
+const reasons: Record<number, string> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 401: 'Unauthorized' };
+
+function responsesOf(op: Operation, answer: JsonSchema): JsonSchema {
+  const { 401: unauthorized, ...rest } = reasons;
+  const told = Object.entries(rest).filter(([code]) => op.codes.includes(Number(code)));
+  return {
+    ...Object.fromEntries(told.map(([code, description]) => [code, { description, ...answer }])),
+    401: { description: unauthorized },
+  };
 }
 
-function v3Parameter(name: string): JsonSchema {
-  const p = parameterTable[name]!;
+const answerSchema = ({ answer }: Operation, prefix: string): JsonSchema =>
+  answer ? { $ref: prefix + answer } : { type: 'string' };
+
+function v3Parameter(key: string): JsonSchema {
+  const p = parameterTable[key]!;
   return {
-    name,
+    name: key.replace('?', ''),
     in: p.in,
     description: p.doc,
     ...(p.in === 'path' ? { required: true } : {}),
@@ -69,19 +98,16 @@ function v3Parameter(name: string): JsonSchema {
 }
 
 function v3Operation(op: Operation): JsonSchema {
-  const content = (types: string[]) =>
-    Object.fromEntries(types.map((t) => [t, { schema: { $ref: v3Prefix + op.definition } }]));
+  const content = (types: string[], schema: JsonSchema) => Object.fromEntries(types.map((type) => [type, { schema }]));
+  const { body } = op;
+  const bodyContent = () => content(bodiesOf(op), { $ref: v3Prefix + body });
   return {
+    tags: [op.tag],
     description: op.description,
     operationId: op.id,
     parameters: op.parameters.map(v3Parameter),
-    ...(op.hasBody
-      ? { requestBody: { content: content(op.method === 'patch' ? patchTypes : ['application/json']), required: true } }
-      : {}),
-    responses: {
-      200: { description: 'OK', content: content(['application/json']) },
-      401: { description: 'Unauthorized' },
-    },
+    ...(body ? { requestBody: { content: bodyContent(), ...(op.isBodyOptional ? {} : { required: true }) } } : {}),
+    responses: responsesOf(op, { content: content(answersOf(op), answerSchema(op, v3Prefix)) }),
     ...extensions(op),
   };
 }
@@ -106,29 +132,23 @@ export function openApiV3(model: ApiModel): ApiDocument {
   };
 }
 
-function v2Parameter(name: string): JsonSchema {
-  const p = parameterTable[name]!;
-  return {
-    name,
-    in: p.in,
-    description: p.doc,
-    type: p.type,
-    uniqueItems: true,
-    ...(p.in === 'path' ? { required: true } : {}),
-  };
+function v2Parameter(key: string): JsonSchema {
+  const { schema, ...rest } = v3Parameter(key);
+  return { ...rest, ...schema };
 }
 
 function v2Operation(op: Operation): JsonSchema {
-  const schema = { $ref: v2Prefix + op.definition };
-  const body = { name: 'body', in: 'body', required: true, schema };
+  const schema = { $ref: v2Prefix + op.body };
+  const body = { name: 'body', in: 'body', ...(op.isBodyOptional ? {} : { required: true }), schema };
   return {
+    tags: [op.tag],
     description: op.description,
     operationId: op.id,
-    consumes: op.method === 'patch' ? patchTypes : ['*/*'],
-    produces: ['application/json', 'application/yaml'],
+    consumes: bodiesOf(op),
+    produces: answersOf(op),
     schemes: ['https'],
-    parameters: [...(op.hasBody ? [body] : []), ...op.parameters.map(v2Parameter)],
-    responses: { 200: { description: 'OK', schema }, 401: { description: 'Unauthorized' } },
+    parameters: [...(op.body ? [body] : []), ...op.parameters.map(v2Parameter)],
+    responses: responsesOf(op, { schema: answerSchema(op, v2Prefix) }),
     ...extensions(op),
   };
 }

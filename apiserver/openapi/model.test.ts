@@ -4,6 +4,7 @@ import { kinds } from '../../api/index.ts';
 import { s } from '../../machinery/schema.ts';
 import { KindTable } from '../registry/kind-table.ts';
 import { buildModel, type JsonSchema, toJsonSchema } from './model.ts';
+import { otherPaths } from './other-paths.ts';
 
 describe('the OpenAPI model', () => {
   const probe = s.object('example.Probe', 'A check.', { period: s.int32('Seconds between checks.', { default: 10 }) });
@@ -30,7 +31,10 @@ describe('the OpenAPI model', () => {
   });
 
   test('every reference of the built-in kinds leads to a definition, every definition says what it is', () => {
-    const { definitions, paths } = buildModel(new KindTable(kinds).groupVersions());
+    const { definitions, paths } = buildModel({
+      groupVersions: new KindTable(kinds).groupVersions(),
+      others: [...otherPaths(['', 'apps']).values()],
+    });
     const visit = (value: unknown): void => {
       if (typeof value !== 'object' || value === null) return;
       const { $ref } = value as JsonSchema;
@@ -41,7 +45,9 @@ describe('the OpenAPI model', () => {
       assert.ok(definition.description, `${name} has no description`);
       visit(definition);
     }
-    for (const { operations } of paths) for (const { definition } of operations) assert.ok(definitions.has(definition));
+    for (const { operations } of paths)
+      for (const { answer, body } of operations)
+        for (const name of [answer, body]) if (name) assert.ok(definitions.has(name), name);
     const everywhere = paths.find(({ path }) => path === '/api/v1/pods')?.operations;
     assert.deepEqual(
       everywhere?.map(({ action }) => action),

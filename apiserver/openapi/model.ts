@@ -1,72 +1,15 @@
 // The API as OpenAPI sees it, built from the kinds: definitions by name, and paths with their
 // operations. Both document versions are written from this one model.
-import { type allVerbs, type Kind, type ServedVersion, typeNameOf } from '../../machinery/kind.ts';
+import { type GroupVersionKind, type Kind, type ServedVersion, typeNameOf } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
+import { listMeta, metaSchemas } from './meta-types.ts';
+import { basePathOf, type PathModel, pathsOf, subresourceTypes } from './operations.ts';
+import { type OtherPath, otherPaths, resourceListPath } from './other-paths.ts';
 
 /** A JSON schema with Kubernetes' extensions; `$ref` holds the bare definition name. */
 export type JsonSchema = Record<string, any>;
-
-export interface Operation {
-  method: 'get' | 'put' | 'post' | 'patch' | 'delete';
-  id: string;
-  action: string;
-  description: string;
-  gvk: { group: string; version: string; kind: string };
-  parameters: string[];
-  hasBody: boolean;
-  /** Definition name of the body and of the response. */
-  definition: string;
-}
-
-export interface PathModel {
-  path: string;
-  parameters: string[];
-  operations: Operation[];
-}
-
-/** What a query or path parameter is. */
-export const parameterTable: Record<string, { in: 'query' | 'path'; type: string; doc: string }> = {
-  name: { in: 'path', type: 'string', doc: 'Name of the object.' },
-  namespace: { in: 'path', type: 'string', doc: 'Namespace of the object.' },
-  pretty: { in: 'query', type: 'string', doc: 'Accepted and without effect.' },
-  dryRun: { in: 'query', type: 'string', doc: 'All: run every stage of the request without storing anything.' },
-  fieldManager: { in: 'query', type: 'string', doc: 'Name under which changed fields are recorded.' },
-  fieldValidation: {
-    in: 'query',
-    type: 'string',
-    doc: 'What to do with unknown and duplicate fields: Ignore, Warn or Strict.',
-  },
-  force: { in: 'query', type: 'boolean', doc: 'Take over fields of other managers (apply patches).' },
-  labelSelector: { in: 'query', type: 'string', doc: 'Only objects whose labels match.' },
-  fieldSelector: { in: 'query', type: 'string', doc: 'Only objects whose fields match.' },
-  limit: { in: 'query', type: 'integer', doc: 'At most so many items.' },
-  continue: { in: 'query', type: 'string', doc: 'Token of the page to go on from.' },
-  resourceVersion: { in: 'query', type: 'string', doc: 'The version to read at or to watch from.' },
-  resourceVersionMatch: { in: 'query', type: 'string', doc: 'How resourceVersion is meant.' },
-  timeoutSeconds: { in: 'query', type: 'integer', doc: 'End the request after so long.' },
-  watch: { in: 'query', type: 'boolean', doc: 'Stream changes instead of listing.' },
-  gracePeriodSeconds: { in: 'query', type: 'integer', doc: 'Seconds the object has to end by itself.' },
-  propagationPolicy: {
-    in: 'query',
-    type: 'string',
-    doc: 'What becomes of dependents: Orphan, Background or Foreground.',
-  },
-};
-
-const writeParameters = ['dryRun', 'fieldManager', 'fieldValidation'];
-const listParameters = [
-  'labelSelector',
-  'fieldSelector',
-  'limit',
-  'continue',
-  'resourceVersion',
-  'resourceVersionMatch',
-  'timeoutSeconds',
-  'watch',
-];
-const deleteParameters = ['dryRun', 'gracePeriodSeconds', 'propagationPolicy'];
 
 /** Adds the definitions a schema needs to `definitions` and returns the schema of a value of it. */
 export function toJsonSchema(schema: AnySchema, definitions: Map<string, JsonSchema>): JsonSchema {
@@ -166,39 +109,64 @@ export interface ApiModel {
   paths: PathModel[];
 }
 
-/** The model of one group/version, or of several together. */
-export function buildModel(groupVersions: readonly GroupVersionResources[]): ApiModel {
+/** What a document tells of. */
+export interface Content {
+  groupVersions: readonly GroupVersionResources[];
+  others: readonly OtherPath[];
+}
+
+/** The model of one group/version, or of several together, and of what is no resource. */
+export function buildModel({ groupVersions, others }: Content): ApiModel {
   const model: ApiModel = { definitions: new Map(), published: new Map(), paths: [] };
+  const add = ({ schema, model: path }: OtherPath) => {
+    if (schema) toJsonSchema(schema, model.definitions);
+    model.paths.push(path);
+  };
   for (const gv of groupVersions) {
+    if (hasBuiltIn(gv)) add(resourceListPath(gv));
+    for (const schema of metaSchemas) toJsonSchema(schema, model.definitions);
     for (const { kind, version } of gv.resources) {
       addDefinitions(kind, version, model);
+      for (const { schema, gvk } of subresourceTypes(kind)) addType(schema, gvk, model.definitions);
       model.paths.push(...pathsOf(kind, version));
     }
   }
+  for (const one of others) add(one);
   return model;
+}
+
+const hasBuiltIn = ({ resources }: GroupVersionResources) => resources.some(({ kind }) => !kind.isCustom);
+
+/** What there are documents of in version 3, by path. */
+export function contentsOf(all: readonly GroupVersionResources[]): Map<string, Content> {
+  const groups = new Set(all.filter(hasBuiltIn).map(({ group }) => group));
+  return new Map<string, Content>([
+    ...all.map((gv): [string, Content] => [basePathOf(gv).slice(1), { groupVersions: [gv], others: [] }]),
+    ...[...otherPaths(groups)].map(([path, one]): [string, Content] => [path, { groupVersions: [], others: [one] }]),
+  ]);
+}
+
+const withKind = (schema: JsonSchema | undefined, gvk: GroupVersionKind): JsonSchema => ({
+  ...schema,
+  'x-kubernetes-group-version-kind': [gvk],
+});
+
+function addType(schema: ObjectSchema, gvk: GroupVersionKind, definitions: Map<string, JsonSchema>): void {
+  toJsonSchema(schema, definitions);
+  definitions.set(schema.name, withKind(definitions.get(schema.name), gvk));
 }
 
 function addDefinitions(kind: Kind, version: ServedVersion, { definitions, published }: ApiModel): void {
   const gvk = { group: version.group, version: version.version, kind: kind.kind };
   const name = typeNameOf(version);
-  // What is published as it was written refers to metadata alone.
-  toJsonSchema(version.published ? objectMeta : version.schema, definitions);
-  const withKind = (schema: JsonSchema | undefined) => ({ ...schema, 'x-kubernetes-group-version-kind': [gvk] });
   const asWritten = version.published?.schema;
-  if (asWritten) published.set(name, () => withKind(asWritten()));
-  else definitions.set(name, withKind(definitions.get(name)));
+  if (asWritten) {
+    // It refers to metadata alone.
+    toJsonSchema(objectMeta, definitions);
+    published.set(name, () => withKind(asWritten(), gvk));
+  } else addType(version.schema, gvk, definitions);
   if (!kind.verbs.includes('list')) return;
-  const listMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
-  definitions.set(listMeta, {
-    type: 'object',
-    description: 'What lists carry besides their items.',
-    properties: {
-      continue: { type: 'string', description: 'Token for the next page.' },
-      remainingItemCount: { type: 'integer', format: 'int64', description: 'How many items are left.' },
-      resourceVersion: { type: 'string', description: 'The version the list is true at.' },
-      selfLink: { type: 'string', description: 'No longer filled in.' },
-    },
-  });
+  toJsonSchema(listMeta, definitions);
   definitions.set(`${name}List`, {
     type: 'object',
     description: `A list of objects of kind ${kind.kind}.`,
@@ -206,53 +174,9 @@ function addDefinitions(kind: Kind, version: ServedVersion, { definitions, publi
     properties: {
       apiVersion: { type: 'string', description: typeMeta.apiVersion.doc },
       kind: { type: 'string', description: 'The kind of the list.' },
-      metadata: { $ref: listMeta, description: 'Standard list metadata.' },
+      metadata: { $ref: listMeta.name, description: 'Standard list metadata.' },
       items: { type: 'array', items: { $ref: name }, description: 'The objects.' },
     },
     'x-kubernetes-group-version-kind': [{ ...gvk, kind: kind.listKind }],
   });
-}
-
-/** `/apis/apps/v1` or `/api/v1` */
-export function basePathOf(version: { group: string; version: string }): string {
-  return version.group ? `/apis/${version.group}/${version.version}` : `/api/${version.version}`;
-}
-
-function pathsOf(kind: Kind, version: ServedVersion): PathModel[] {
-  const base = basePathOf(version);
-  const at = kind.namespaced ? `${base}/namespaces/{namespace}/${kind.plural}` : `${base}/${kind.plural}`;
-  const inNamespace = kind.namespaced ? ['namespace'] : [];
-  const gvk = { group: version.group, version: version.version, kind: kind.kind };
-  const name = typeNameOf(version);
-  const op = (method: Operation['method'], action: string, parameters: string[], definition = name): Operation => ({
-    method,
-    action,
-    id: `${action}${kind.namespaced ? 'Namespaced' : ''}${kind.kind}_${version.group}_${version.version}`,
-    description: `${action} ${kind.kind}`,
-    gvk,
-    parameters,
-    hasBody: ['put', 'post', 'patch'].includes(method),
-    definition,
-  });
-  const can = (verb: (typeof allVerbs)[number]) => kind.verbs.includes(verb);
-  const collection: Operation[] = [];
-  if (can('list')) collection.push(op('get', 'list', listParameters, `${name}List`));
-  const everywhere = kind.namespaced ? collection.map((o) => ({ ...o, id: `${o.id}_all` })) : [];
-  if (can('create')) collection.push(op('post', 'create', writeParameters));
-  if (can('deletecollection')) collection.push(op('delete', 'deletecollection', deleteParameters));
-  const single: Operation[] = [];
-  if (can('get')) single.push(op('get', 'get', ['pretty']));
-  if (can('update')) single.push(op('put', 'put', writeParameters));
-  if (can('patch')) single.push(op('patch', 'patch', [...writeParameters, 'force']));
-  if (can('delete')) single.push(op('delete', 'delete', deleteParameters));
-  const status = kind.subresources.status
-    ? single.filter((o) => o.method !== 'delete').map((o) => ({ ...o, id: `${o.id}_status` }))
-    : [];
-  const paths: PathModel[] = [
-    { path: `${base}/${kind.plural}`, parameters: [], operations: everywhere },
-    { path: at, parameters: inNamespace, operations: collection },
-    { path: `${at}/{name}`, parameters: ['name', ...inNamespace], operations: single },
-    { path: `${at}/{name}/status`, parameters: ['name', ...inNamespace], operations: status },
-  ];
-  return paths.filter((p) => p.operations.length > 0);
 }

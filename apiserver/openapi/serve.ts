@@ -2,13 +2,13 @@
 import type { Clock } from '../../machinery/clock.ts';
 import { notAcceptableError } from '../../machinery/errors.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
-import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
+import type { KindTable } from '../registry/kind-table.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { one } from '../server-headers.ts';
 import { type Document, DocumentCache, hashOf, type Recipe } from './document-cache.ts';
 import { openApiV2, openApiV3, writeDocument } from './documents.ts';
 import { type V2Part, withParts } from './foreign-v2.ts';
-import { basePathOf, buildModel } from './model.ts';
+import { buildModel, type Content, contentsOf } from './model.ts';
 import { writeOpenApiV2 } from './v2-protobuf.ts';
 import { writeOpenApiV3 } from './v3-protobuf.ts';
 
@@ -32,12 +32,12 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
   const documents = new DocumentCache(clock);
   clock.every(sweepPeriodMs, () => documents.restIfIdle());
   let generation = -1;
-  let v3Paths = new Map<string, GroupVersionResources>();
-  /** The group/versions by path; documents of those that have gone go too. */
+  let v3Paths = new Map<string, Content>();
+  /** What there are documents of, by path; those of what has gone go too. */
   const pathsNow = () => {
     if (generation === kinds.generation) return v3Paths;
     generation = kinds.generation;
-    v3Paths = new Map(kinds.groupVersions().map((gv) => [basePathOf(gv).slice(1), gv]));
+    v3Paths = contentsOf(kinds.groupVersions());
     documents.keepOnly((key) => !key.startsWith('v3 ') || v3Paths.has(key.split(' ')[2]!));
     return v3Paths;
   };
@@ -45,27 +45,24 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     form: string,
     write: typeof writeDocument | typeof writeOpenApiV3,
     path: string,
-    gv: GroupVersionResources,
+    known: Content,
   ): [key: string, recipe: () => Recipe] => {
     const recipe = () => {
       // Or what it was, when it has just gone.
-      const of = [pathsNow().get(path) ?? gv];
-      return { of, build: () => write(openApiV3(buildModel(of))) };
+      const content = pathsNow().get(path) ?? known;
+      return { of: content.groupVersions, build: () => write(openApiV3(buildModel(content))) };
     };
     return [`v3 ${form} ${path}`, recipe];
   };
   const v2 = (form: string, write: typeof writeDocument | typeof writeOpenApiV2): Promise<Document> =>
     documents.get(`v2 ${form}`, () => {
-      const of = [...pathsNow().values()];
+      const all = [...pathsNow().values()];
+      const groupVersions = all.flatMap((content) => content.groupVersions);
+      const others = all.flatMap((content) => content.others);
       const added = parts();
-      return { of, added, build: () => write(withParts(openApiV2(buildModel(of)), added)) };
+      const build = () => write(withParts(openApiV2(buildModel({ groupVersions, others })), added));
+      return { of: groupVersions, added, build };
     });
-  const answer = (document: Document, contentType: string, request: FrontRequest): FrontResponse => {
-    const etag = `"${document.hash}"`;
-    const headers = { 'content-type': contentType, etag, vary: 'Accept' };
-    if (one(request.headers['if-none-match']) === etag) return { code: 304, headers, body: '' };
-    return { code: 200, headers, body: document.body };
-  };
   return async ({ path, query }: RequestInfo, request: FrontRequest): Promise<FrontResponse | undefined> => {
     const accept = one(request.headers.accept) ?? '*/*';
     const takesJson = accept.includes('json') || accept.includes('*/*');
@@ -77,7 +74,8 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     }
     if (path === '/openapi/v3') {
       const hashes = new Map<string, string>();
-      for (const [p, gv] of pathsNow()) hashes.set(p, await documents.hash(...v3('json', writeDocument, p, gv)));
+      for (const [p, content] of pathsNow())
+        hashes.set(p, await documents.hash(...v3('json', writeDocument, p, content)));
       for (const [p, hash] of others()) hashes.set(p, hash);
       const paths = Object.fromEntries(
         [...hashes].map(([p, hash]) => [p, { serverRelativeURL: `/openapi/v3/${p}?hash=${hash}` }]),
@@ -91,12 +89,15 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     if (!takesJson && !takesProtobuf)
       throw notAcceptableError('only application/json and the openapi v3 protobuf form are served');
     const key = path.slice('/openapi/v3/'.length);
-    const gv = pathsNow().get(key);
-    if (!gv) return undefined;
-    const json = v3('json', writeDocument, key, gv);
+    const content = pathsNow().get(key);
+    if (!content) return undefined;
+    const json = v3('json', writeDocument, key, content);
     // Both forms have the hash of the text.
     const document = takesProtobuf
-      ? { ...(await documents.get(...v3('protobuf', writeOpenApiV3, key, gv))), hash: await documents.hash(...json) }
+      ? {
+          ...(await documents.get(...v3('protobuf', writeOpenApiV3, key, content))),
+          hash: await documents.hash(...json),
+        }
       : await documents.get(...json);
     const found = answer(document, takesProtobuf ? protobuf : 'application/json', request);
     const asked = query.get('hash') ?? '';
@@ -107,4 +108,11 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     const kept = { 'cache-control': 'public, immutable', expires: new Date(clock.now() + yearMs).toUTCString() };
     return { ...found, headers: { ...found.headers, ...kept } };
   };
+}
+
+function answer(document: Document, contentType: string, request: FrontRequest): FrontResponse {
+  const etag = `"${document.hash}"`;
+  const headers = { 'content-type': contentType, etag, vary: 'Accept' };
+  if (one(request.headers['if-none-match']) === etag) return { code: 304, headers, body: '' };
+  return { code: 200, headers, body: document.body };
 }

@@ -46,6 +46,7 @@ function response(value: JsonSchema): Write {
 
 function operation(value: JsonSchema): Write {
   return message(
+    ...each(1, value.tags),
     [3, value.description],
     [5, value.operationId],
     ...each(6, value.produces),
@@ -57,7 +58,7 @@ function operation(value: JsonSchema): Write {
   );
 }
 
-const methodFields = { get: 2, put: 3, post: 4, delete: 5, patch: 8 } as const;
+const methodFields = { get: 2, put: 3, post: 4, delete: 5, options: 6, head: 7, patch: 8 } as const;
 
 function pathItem(value: JsonSchema): Write {
   const operations = Object.entries(methodFields).map(

@@ -81,6 +81,7 @@ const response = (value: JsonSchema): Write => own(message([1, value.description
 
 function operation({ requestBody: body, ...value }: JsonSchema): Write {
   return message(
+    ...each(1, value.tags),
     [3, value.description],
     [5, value.operationId],
     ...each(6, value.parameters?.map(parameter)),
@@ -90,7 +91,7 @@ function operation({ requestBody: body, ...value }: JsonSchema): Write {
   );
 }
 
-const methodFields = { get: 4, put: 5, post: 6, delete: 7, patch: 10 } as const;
+const methodFields = { get: 4, put: 5, post: 6, delete: 7, options: 8, head: 9, patch: 10 } as const;
 
 function pathItem(value: JsonSchema): Write {
   const operations = Object.entries(methodFields).map(
