@@ -6,9 +6,8 @@ import type { Clock, Timer } from '../../machinery/clock.ts';
 
 /** A connection that has been asked nothing for so long is closed. */
 export const idleMs = 90_000;
-/** The lines of a request must have come within this time. */
+/** The lines of a request must have come within this time, and a handshake be over. */
 export const headersMs = 32_000;
-export const handshakeMs = 10_000;
 const keepAliveMs = 30_000;
 /** What has been written reaches a client that reads within this time. */
 const flushMs = 1_000;

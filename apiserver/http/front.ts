@@ -9,7 +9,7 @@ import type { Duplex, Writable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../machinery/clock.ts';
 import { type Body, piecesOf, sizeOf } from './body.ts';
-import { Connections, handshakeMs, headersMs, idleMs } from './connections.ts';
+import { Connections, headersMs, idleMs } from './connections.ts';
 import { isTooLong, lingerMs, maxHeaderBytes, maxHeaderListBytes, refuseUnread, tooLong } from './head-limits.ts';
 import { announcesBody, BodyBudget, type Incoming, IncomingBody, type RequestBody } from './request-body.ts';
 
@@ -157,7 +157,7 @@ function createServerOf(tls: FrontOptions['tls']): Http2SecureServer {
     },
     maxHeaderListPairs: maxHeaderPairs,
     maxSessionMemory: maxSessionMegabytes,
-    handshakeTimeout: handshakeMs,
+    handshakeTimeout: headersMs,
     allowHTTP1: true,
     ...tls,
     requestCert: true,

@@ -42,7 +42,9 @@ const answers: Readonly<Record<string, [code: number, text: string]>> = {
 export function refuseUnread(clock: Clock, err: Error & { code?: string; reason?: string }, socket: Duplex): void {
   socket.removeAllListeners('data');
   if (socket.writableEnded) return; // it has its answer
-  if (!socket.writable || err.code === 'ECONNRESET') return void socket.destroy();
+  // Before the handshake is over nothing can be said: what is written would follow it, as an answer to a request unseen.
+  const { secureConnecting = false } = socket as { secureConnecting?: boolean };
+  if (!socket.writable || err.code === 'ECONNRESET' || secureConnecting) return void socket.destroy();
   const [code, body] = answers[err.code ?? ''] ?? [400, `400 Bad Request: ${err.reason ?? err.code}`];
   endInHttp(socket, { code, headers: { 'content-type': 'text/plain; charset=utf-8' }, body });
   const timer = clock.after(lingerMs, () => socket.destroy());
