@@ -3,7 +3,7 @@
 export type Steps<T> = Generator<void, T>;
 
 /** Does all of it at once. */
-export function finish<T>(steps: Steps<T>): T {
+export function finish<T>(steps: Generator<unknown, T>): T {
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;

@@ -1,8 +1,10 @@
 // The API as OpenAPI sees it, built from the kinds: definitions by name, and paths with their
 // operations. Both document versions are written from this one model.
+
 import { type GroupVersionKind, type Kind, type ServedVersion, typeNameOf } from '../../machinery/kind.ts';
 import { objectMeta, typeMeta } from '../../machinery/metadata.ts';
 import type { AnySchema, ObjectSchema } from '../../machinery/schema.ts';
+import { finish } from '../../machinery/steps.ts';
 import type { GroupVersionResources } from '../registry/kind-table.ts';
 import { listMeta, metaSchemas } from './meta-types.ts';
 import { basePathOf, type PathModel, pathsOf, subresourceTypes } from './operations.ts';
@@ -115,8 +117,8 @@ export interface Content {
   others: readonly OtherPath[];
 }
 
-/** The model of one group/version, or of several together, and of what is no resource. */
-export function buildModel({ groupVersions, others }: Content): ApiModel {
+/** The model of one group/version, or of several together, and of what is no resource; a step for each kind. */
+export function* modelInSteps({ groupVersions, others }: Content): Generator<'', ApiModel> {
   const model: ApiModel = { definitions: new Map(), published: new Map(), paths: [] };
   const add = ({ schema, model: path }: OtherPath) => {
     if (schema) toJsonSchema(schema, model.definitions);
@@ -129,11 +131,14 @@ export function buildModel({ groupVersions, others }: Content): ApiModel {
       addDefinitions(kind, version, model);
       for (const { schema, gvk } of subresourceTypes(kind)) addType(schema, gvk, model.definitions);
       model.paths.push(...pathsOf(kind, version));
+      yield '';
     }
   }
   for (const one of others) add(one);
   return model;
 }
+
+export const buildModel = (content: Content): ApiModel => finish(modelInSteps(content));
 
 const hasBuiltIn = ({ resources }: GroupVersionResources) => resources.some(({ kind }) => !kind.isCustom);
 

@@ -8,7 +8,7 @@ import { one } from '../server-headers.ts';
 import { type Document, DocumentCache, hashOf, type Recipe } from './document-cache.ts';
 import { openApiV2, openApiV3, writeDocument } from './documents.ts';
 import { type V2Part, withParts } from './foreign-v2.ts';
-import { buildModel, type Content, contentsOf } from './model.ts';
+import { type Content, contentsOf, modelInSteps } from './model.ts';
 import { writeOpenApiV2 } from './v2-protobuf.ts';
 import { writeOpenApiV3 } from './v3-protobuf.ts';
 
@@ -50,7 +50,10 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
     const recipe = () => {
       // Or what it was, when it has just gone.
       const content = pathsNow().get(path) ?? known;
-      return { of: content.groupVersions, build: () => write(openApiV3(buildModel(content))) };
+      const build = function* () {
+        yield* write(openApiV3(yield* modelInSteps(content)));
+      };
+      return { of: content.groupVersions, build };
     };
     return [`v3 ${form} ${path}`, recipe];
   };
@@ -60,7 +63,9 @@ export function createOpenApi(kinds: KindTable, { clock, others, parts }: OpenAp
       const groupVersions = all.flatMap((content) => content.groupVersions);
       const others = all.flatMap((content) => content.others);
       const added = parts();
-      const build = () => write(withParts(openApiV2(buildModel({ groupVersions, others })), added));
+      const build = function* () {
+        yield* write(withParts(openApiV2(yield* modelInSteps({ groupVersions, others })), added));
+      };
       return { of: groupVersions, added, build };
     });
   return async ({ path, query }: RequestInfo, request: FrontRequest): Promise<FrontResponse | undefined> => {
