@@ -19,8 +19,8 @@ const noLink = 0o10000000 | constants.O_NOFOLLOW;
 const readWrite = 0o660;
 const setGid = 0o2000;
 const folderBits = readWrite | setGid | 0o110;
-/** Upstream goes by paths, which end there. Each level is an open file of ours. */
-const maxDepth = 2048;
+/** Each level is an open file of ours. Upstream ends where a path is too long. */
+const maxDepth = 1000;
 
 export async function setGroup(dir: string, { group, policy }: GroupWish): Promise<void> {
   const root = await open(dir, noLink | constants.O_DIRECTORY);
