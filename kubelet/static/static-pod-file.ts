@@ -19,6 +19,13 @@ export const configAnnotations = {
 /** Whether the kubelet runs the pod by itself. */
 export const isStaticPod = ({ metadata }: Pod) => (metadata.annotations?.[configAnnotations.source] ?? 'api') !== 'api';
 
+/** A pod of the API as one that is: it says itself whatever its author likes. Upstream: podStorage of pkg/kubelet/config. */
+export function asApiPod(pod: Pod): Pod {
+  if (!isStaticPod(pod)) return pod;
+  const annotations = { ...pod.metadata.annotations, [configAnnotations.source]: 'api' };
+  return { ...pod, metadata: { ...pod.metadata, annotations } };
+}
+
 /** More than an object of the API may hold is no pod. */
 export const maxFileBytes = 3 << 20;
 const maxValues = 100_000;
