@@ -64,7 +64,7 @@ test('a mount for reading cannot be written through', { skip }, async (t) => {
   for (const name of ['data', 'target']) mkdirSync(join(dir, name));
   // A process that was killed halfway has left one that can be written to.
   await mounts.bind(join(dir, 'data'), join(dir, 'target'));
-  await mounts.bind(join(dir, 'data'), join(dir, 'target'), { isReadOnly: true });
+  await mounts.bind(join(dir, 'data'), join(dir, 'target'), ['ro']);
   assert.throws(() => writeFileSync(join(dir, 'target/x'), ''), { code: 'EROFS' });
   await mounts.unmount(join(dir, 'target'));
   await mounts.unmount(join(dir, 'target'));

@@ -73,11 +73,14 @@ export function openMounts(mountInfoFile = '/proc/self/mountinfo') {
       await mkdir(dir, { recursive: true });
       if (!(await isMounted(dir))) await run('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir]);
     },
-    /** Makes `target`, which is there, show what lies at `source`, unless something is mounted there. */
-    async bind(source: string, target: string, { isReadOnly = false } = {}) {
+    /**
+     * Makes `target`, which is there, show what lies at `source`, unless something is mounted there; `nosymfollow`: links
+     * on a path in it lead nowhere.
+     */
+    async bind(source: string, target: string, options: readonly ('ro' | 'nosymfollow')[] = []) {
       if (!(await isMounted(target))) await run('mount', ['-n', '--bind', '--', source, target]);
       // Also where the last process was killed between the two.
-      if (isReadOnly) await run('mount', ['-n', '-o', 'remount,bind,ro', '--', target]);
+      if (options.length > 0) await run('mount', ['-n', '-o', ['remount,bind', ...options].join(','), '--', target]);
     },
     /** Mounts a file system of a type on a folder unless something is mounted there. */
     async mount(type: string, target: string, { source, options }: { source: string; options: readonly string[] }) {

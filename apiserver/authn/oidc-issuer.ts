@@ -1,7 +1,7 @@
 // An issuer of OpenID Connect: its discovery document and the keys that it signs with, fetched when
-// they are first needed and again when a token names a key that is not among them.
+// they are first needed and again when none of them has signed a token.
 import { urlToHttpOptions } from 'node:url';
-import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
+import { createLocalJWKSet, type FlattenedJWSInput, type JSONWebKeySet, type JWSHeaderParameters } from 'jose';
 import { exchange, TooLargeError } from '../../host/http-exchange.ts';
 import type { Clock } from '../../machinery/clock.ts';
 import { isObject } from '../../machinery/json.ts';
@@ -40,12 +40,12 @@ export class OidcIssuer {
   /** The key of a token, in the form in which jose asks for it. Rejects when there is none, or nobody can say. */
   async keyOf(header: JWSHeaderParameters, token: FlattenedJWSInput) {
     const keys = this.#keys ?? (await this.#load());
-    try {
-      return await keys(header, token);
-    } catch (err) {
-      if (!(err instanceof errors.JWKSNoMatchingKey) || !this.#mayTry()) throw err;
-      return await (await this.#load())(header, token);
-    }
+    return keys(header, token);
+  }
+
+  /** Fetches the keys anew, unless that was tried just now. Rejects when it cannot. */
+  async renew(): Promise<void> {
+    if (this.#mayTry()) await this.#load();
   }
 
   #mayTry(): boolean {

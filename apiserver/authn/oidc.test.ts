@@ -19,7 +19,7 @@ before(async () => {
   const pair = await generateKeyPair('RS256');
   ours = pair.privateKey;
   others = (await generateKeyPair('RS256')).privateKey;
-  issuer = { keyOf: async () => pair.publicKey } as unknown as OidcIssuer;
+  issuer = { keyOf: async () => pair.publicKey, renew: async () => undefined } as unknown as OidcIssuer;
 });
 
 async function userOf(claims: object, flags: string[] = [], key = ours) {
@@ -54,12 +54,39 @@ describe('ID tokens', () => {
       new SignJWT({ iss: url, aud: 'k8s', sub: 'joe', exp: nowSeconds + 60 })
         .setProtectedHeader({ alg: 'RS256' })
         .sign(key);
-    const nameless = { keyOf: createLocalJWKSet({ keys }) } as unknown as OidcIssuer;
+    const nameless = { keyOf: createLocalJWKSet({ keys }), renew: async () => undefined } as unknown as OidcIssuer;
     const options = readOidcOptions(parseFlags(oidcFlags, given))!;
     const ask = async (key: CryptoKey) => oidcUser(await token(key), options, { issuer: nameless, clock });
     for (const { privateKey } of pairs) assert.equal((await ask(privateKey))?.username, `${url}#joe`);
     await assert.rejects(ask(others), /signature verification failed/);
   });
+
+  for (const kid of [undefined, 'the-key']) {
+    test(`of an issuer whose next key is called ${kid} too are known once its keys are fetched anew`, async () => {
+      const [first, next] = await Promise.all([1, 2].map(() => generateKeyPair('RS256', { extractable: true })));
+      const setOf = async ({ publicKey }: typeof first & {}) =>
+        createLocalJWKSet({ keys: [{ ...(await exportJWK(publicKey)), ...(kid ? { kid } : {}) }] });
+      let keys = await setOf(first!);
+      let fetched = 0;
+      const rotating = {
+        keyOf: (...asked: Parameters<typeof keys>) => keys(...asked),
+        renew: async () => {
+          fetched++;
+          keys = await setOf(next!);
+        },
+      } as unknown as OidcIssuer;
+      const options = readOidcOptions(parseFlags(oidcFlags, given))!;
+      const ask = async (key: CryptoKey) => {
+        const token = new SignJWT({ iss: url, aud: 'k8s', sub: 'joe', exp: nowSeconds + 60 })
+          .setProtectedHeader({ alg: 'RS256', ...(kid ? { kid } : {}) })
+          .sign(key);
+        return (await oidcUser(await token, options, { issuer: rotating, clock }))?.username;
+      };
+      assert.deepEqual([await ask(first!.privateKey), fetched], [`${url}#joe`, 0]);
+      assert.deepEqual([await ask(next!.privateKey), fetched], [`${url}#joe`, 1]);
+      await assert.rejects(ask(first!.privateKey), /signature verification failed/);
+    });
+  }
 
   test('groups are a string or a list, with their prefix', async () => {
     const flags = ['--oidc-groups-claim', 'g', '--oidc-groups-prefix', 'o:'];

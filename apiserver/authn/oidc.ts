@@ -38,8 +38,20 @@ export async function oidcUser(
   return userOf(claims, options.mapping);
 }
 
-/** The claims of a token that one of the issuer's keys has signed: several may be called as it says, or none have names. */
+/** Another key than before may be called as it says, or the keys have no names: they are asked for once more. */
 async function verify(token: string, issuer: OidcIssuer, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return await verifyNow(token, issuer, options);
+  } catch (err) {
+    const isOther = err instanceof errors.JWSSignatureVerificationFailed || err instanceof errors.JWKSNoMatchingKey;
+    if (!isOther) throw err;
+    await issuer.renew();
+    return verifyNow(token, issuer, options);
+  }
+}
+
+/** The claims of a token that one of the issuer's keys has signed: several may be called as it says, or none have names. */
+async function verifyNow(token: string, issuer: OidcIssuer, options: JWTVerifyOptions): Promise<JWTPayload> {
   try {
     return (await jwtVerify(token, (header, jws) => issuer.keyOf(header, jws), options)).payload;
   } catch (err) {

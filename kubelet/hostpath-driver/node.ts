@@ -52,7 +52,7 @@ export function nodeHandlers({ store, mounts, nodeName, clock }: NodeDeps): Unar
           await store.create(volumes, record);
         }
         await mkdir(target_path, { recursive: true, mode: 0o750 });
-        await mounts.bind(volumes.dataOf(volume_id), target_path, { isReadOnly: readonly });
+        await mounts.bind(volumes.dataOf(volume_id), target_path, readonly ? ['ro'] : []);
         return {};
       });
     },

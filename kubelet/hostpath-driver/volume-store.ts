@@ -5,7 +5,7 @@
 //   <dir>/volumes/<id>/record.json, data/     <dir>/snapshots/<id>/...     <dir>/unfinished/<id>/...
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { chmod, mkdir, open, rename } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFileDurably } from '../../host/atomic-file.ts';
 import { runCommand } from '../../host/command.ts';
@@ -108,6 +108,7 @@ export class VolumeStore {
 
   /** Clears what a killed process has left half made or half removed. */
   async clear(): Promise<void> {
+    await this.#mounts.unmountBelow(this.#unfinishedDir);
     for (const name of readdirSync(this.#unfinishedDir)) await this.#mounts.removeTree(join(this.#unfinishedDir, name));
   }
 
@@ -121,7 +122,7 @@ export class VolumeStore {
         await mkdir(data);
         // Whoever the pod runs as may write to it.
         await chmod(data, 0o777);
-      } else await copyTree(content, data);
+      } else await this.#copyTree(content, data);
       await syncFolder(dir);
       await set.add(record, dir);
     } catch (err) {
@@ -135,11 +136,24 @@ export class VolumeStore {
     await set.remove(id, dir);
     await this.#mounts.removeTree(dir);
   }
-}
 
-/** With owners, modes and links, and sharing blocks where the file system can; not what is mounted in it. */
-async function copyTree(from: string, to: string): Promise<void> {
-  await runCommand('cp', ['-a', '--reflink=auto', '--one-file-system', '--', from, to]);
+  /**
+   * With owners, modes and links, and sharing blocks where the file system can; not what is mounted in it. Pods write to
+   * it meanwhile, and cp goes by paths: a link in the place of a folder must not lead it out of the volume. With us it
+   * ends, and leaves the next process nothing that fills up what that clears.
+   */
+  async #copyTree(from: string, to: string): Promise<void> {
+    const view = `${to}.source`;
+    await mkdir(view);
+    try {
+      await this.#mounts.bind(from, view, ['ro', 'nosymfollow']);
+      const copy = ['cp', '-a', '--reflink=auto', '--one-file-system', '--', view, to];
+      await runCommand('setpriv', ['--pdeathsig', 'KILL', ...copy], { name: 'cp' });
+    } finally {
+      await this.#mounts.unmount(view);
+      await rmdir(view);
+    }
+  }
 }
 
 async function syncFolder(dir: string): Promise<void> {

@@ -4,17 +4,19 @@
 
 import { createHash } from 'node:crypto';
 import type { Secret } from '../../api/core/secret.ts';
+import { decodeValue } from '../../machinery/decode.ts';
 import { fullNameOf, registryOf } from '../../machinery/image-reference.ts';
+import { s, type TypeOf } from '../../machinery/schema.ts';
 import type { AuthConfig } from '../../proto/cri.gen.ts';
 import type { Init } from '../../proto/message.ts';
 import type { Access } from './pull-records.ts';
 
-interface DockerEntry {
-  username?: string;
-  password?: string;
-  auth?: string;
-  identitytoken?: string;
-}
+const text = s.string('');
+const dockerEntries = s.map(
+  s.object('DockerEntry', '', { username: text, password: text, auth: text, identitytoken: text }),
+  'By registry.',
+);
+type DockerEntry = TypeOf<typeof dockerEntries>[string];
 
 export interface CredentialSource {
   /** By the registry, or what of it, they are for. */
@@ -54,9 +56,9 @@ function entriesOf(secret: Secret): Record<string, DockerEntry> {
   const text = Buffer.from(json ?? legacy ?? '', 'base64').toString();
   try {
     const parsed = JSON.parse(text || '{}');
-    return (json ? parsed.auths : parsed) ?? {};
+    return decodeValue(dockerEntries, (json ? parsed.auths : parsed) ?? {}).value;
   } catch {
-    return {}; // not JSON: the pull goes on without it and fails by itself where it is needed
+    return {}; // not in its form: the pull goes on without it and fails by itself where it is needed
   }
 }
 
@@ -71,24 +73,36 @@ function matchesRegistry(server: string, image: string): boolean {
   );
 }
 
-/** `*.example.com:5000/team`: a star stands for a part of a host's name, a path for all that begins with it. */
+/** `*.example.com:5000/team`: a star stands for what a part of a host's name holds, a path for all that begins with it. */
 export function matchesImage(pattern: string, image: string): boolean {
   const [host = '', ...path] = pattern.split('/');
   const registry = registryOf(image);
-  const glob = new RegExp(`^${host.split('*').map(escapeRegExp).join('[^.:]*')}$`);
-  return glob.test(registry) && fullNameOf(image).startsWith([registry, ...path].join('/'));
+  const [wanted, parts] = [host, registry].map((name) => name.split(/(?=[.:])/));
+  const isHost = wanted!.length === parts!.length && wanted!.every((one, i) => matchesPart(one, parts![i]!));
+  return isHost && fullNameOf(image).startsWith([registry, ...path].join('/'));
 }
 
-const escapeRegExp = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** In time by the length of both, whatever the pattern: whoever writes a secret chooses it. */
+function matchesPart(pattern: string, text: string): boolean {
+  const [first = '', ...others] = pattern.split('*');
+  const last = others.pop();
+  if (last === undefined) return first === text;
+  if (!text.startsWith(first) || !text.endsWith(last)) return false;
+  let at = first.length;
+  for (const piece of others) {
+    const found = text.indexOf(piece, at);
+    if (found < 0) return false;
+    at = found + piece.length;
+  }
+  return at <= text.length - last.length;
+}
 
-function toAuthConfig(server: string, entry: DockerEntry) {
-  const [user = '', ...password] = Buffer.from(entry.auth ?? '', 'base64')
-    .toString()
-    .split(':');
+function toAuthConfig(server: string, { username, password, auth = '', identitytoken }: DockerEntry) {
+  const [user = '', ...rest] = Buffer.from(auth, 'base64').toString().split(':');
   return {
-    username: entry.username ?? user,
-    password: entry.password ?? password.join(':'),
+    username: username ?? user,
+    password: password ?? rest.join(':'),
     server_address: server,
-    ...(entry.identitytoken ? { identity_token: entry.identitytoken } : {}),
+    ...(identitytoken ? { identity_token: identitytoken } : {}),
   };
 }

@@ -49,8 +49,16 @@ test('credentials go by registry, the most specific first', () => {
   assert.deepEqual(users('a.wild.example/app'), ['w']);
   assert.deepEqual(users('elsewhere.example/app'), []);
   assert.equal(findCredentials('r.example.com/x', [fromSecret(secret)])[0]?.auth.password, 'pass:word');
+});
+
+test('a secret that is not in its form has no credentials', () => {
   const broken = { metadata: {}, data: { '.dockerconfigjson': 'bm90IGpzb24=' } };
-  assert.deepEqual(findCredentials('nginx', [fromSecret(broken)]), []);
+  const entries = [null, { auth: 5 }, { username: ['x'] }, 'text'].map((entry) => secretOf({ 'docker.io': entry }));
+  const auths = [['docker.io'], 'text', 7].map((wrong) => secretOf(wrong as object));
+  for (const secret of [broken, ...entries.slice(1), ...auths])
+    assert.deepEqual(findCredentials('nginx', [fromSecret(secret)]), []);
+  // One that says nothing is one without a name.
+  assert.equal(findCredentials('nginx', [fromSecret(entries[0]!)])[0]?.auth.username, '');
 });
 
 test('a pattern is of the parts of a host’s name, its port, and a beginning of the path', () => {
@@ -62,6 +70,10 @@ test('a pattern is of the parts of a host’s name, its port, and a beginning of
       ['example.com/x', 'a.b.example.com/x', 'a.example.com:1/x', 'a.example_com/x'],
     ],
     ['*.*.example.com', ['a.b.example.com/x'], ['a.example.com/x']],
+    ['a*b*c*d.io', ['abcd.io/x', 'a1b2c3d.io/x'], ['acbd.io/x', 'abc.io/x', 'abcd.d.io/x']],
+    ['ab*ba.io', ['abba.io/x'], ['aba.io/x']],
+    // Backtracking would take longer than anybody waits.
+    [`${'*'.repeat(1000)}x.io`, ['x.io/y'], [`${'a'.repeat(200)}.io/y`]],
     ['app*.k8s.io', ['app1.k8s.io/x', 'app.k8s.io/x'], ['my-app.k8s.io/x']],
     ['k8s.*', ['k8s.gcr/x'], ['k8s.gcr.io/x']],
     [

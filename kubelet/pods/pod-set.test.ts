@@ -12,6 +12,7 @@ import type { ListPodSandboxRequest } from '../../proto/cri.gen.ts';
 import { FakeClock } from '../../test/builders/fake-clock.ts';
 import { runtimeContainer, runtimeSandbox } from '../../test/builders/runtime-state.ts';
 import type { MirrorPods } from '../static/mirror-pods.ts';
+import { isStaticPod } from '../static/static-pod-file.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
 import { PodSet } from './pod-set.ts';
 import { runtimeAnnotations, runtimeLabels } from './runtime-state.ts';
@@ -60,10 +61,14 @@ test('a pod that is gone from the API server is ended, however often that fails'
     images: { forget: nothing },
     probes: { forgetPod: nothing },
   } as unknown as KubeletDeps;
-  const taken = { metadata: { name: 'q', namespace: 'ns', uid: 'q' }, spec: {}, status: { startTime: 'then' } };
+  // One of the API is none of the node's own, whatever it says.
+  const annotations = { 'kubernetes.io/config.source': 'file' };
+  const metadata = { name: 'q', namespace: 'ns', uid: 'q', annotations };
+  const taken = { metadata, spec: {}, status: { startTime: 'then' } };
   const counts: boolean[][] = [];
   const onChange = (change: (pod?: object, old?: object) => void) => {
-    const look = () => counts.push(...pods.list().map((worker) => [worker.isTakingResources, worker.isCounted]));
+    const look = () =>
+      counts.push(...pods.list().map((one) => [one.isTakingResources, one.isCounted, isStaticPod(one.pod)]));
     change(taken, undefined);
     look();
     change(undefined, taken);
@@ -90,8 +95,8 @@ test('a pod that is gone from the API server is ended, however often that fails'
   assert.deepEqual(stops, ['1', '1', '1']);
   // One that was deleted at once goes on until it is ended, but no other pod is refused for it.
   assert.deepEqual(counts, [
-    [true, true],
-    [true, false],
+    [true, true, false],
+    [true, false, false],
   ]);
   assert.deepEqual(readdirSync(join(dir, 'logs')), []);
 });

@@ -11,6 +11,7 @@ import { keepTrying } from '../keep-trying.ts';
 import { listPodLogs } from '../logs/pod-log-folders.ts';
 import { byTurn, judgeResize } from '../resize/resize-admission.ts';
 import { isMirrorOf, isMirrorPod, type MirrorPods } from '../static/mirror-pods.ts';
+import { asApiPod } from '../static/static-pod-file.ts';
 import { listPodFolders } from '../volumes/pod-volumes.ts';
 import { admitPod } from './admission.ts';
 import type { KubeletDeps } from './kubelet-deps.ts';
@@ -124,7 +125,8 @@ export class PodSet {
     for (const worker of this.#workers.values()) worker.noteRuntimeChange();
   }
 
-  #onChange(pod: Pod | undefined, old: Pod | undefined): void {
+  #onChange(told: Pod | undefined, toldBefore: Pod | undefined): void {
+    const [pod, old] = [told && asApiPod(told), toldBefore && asApiPod(toldBefore)];
     const either = pod ?? old;
     if (either && isMirrorPod(either)) {
       this.#onMirrorChange(keyOf(either), pod);

@@ -17,13 +17,14 @@ const server = createServer((request, response) => {
     whole: `http://127.0.0.1:${port()}/200/host`,
     part: `//127.0.0.1:${port()}/200/host`,
     loop: `/302/loop/${hop + 1}`,
+    slow: `/302/slow/${hop + 1}`,
     chain: hop < 9 ? `/302/chain/${hop + 1}` : '/200',
   }[rest[0] ?? ''];
   if (status === '101') return void response.writeHead(101, { connection: 'Upgrade', upgrade: 'x' }).end();
   response.writeHead(Number(status), location === undefined ? {} : { location });
   if (rest[0] === 'endless') return void response.write('x'.repeat(20 << 10));
   if (rest[0] === 'host') return void response.end(request.headers.host?.replace(`:${port()}`, ''));
-  response.end(status === '200' ? 'here' : 'gone there');
+  setTimeout(() => response.end(status === '200' ? 'here' : 'gone there'), rest[0] === 'slow' ? 300 : 0);
 });
 const port = () => (server.address() as AddressInfo).port;
 before(async () => {
@@ -60,10 +61,10 @@ test('headers of a request', () => {
   });
 });
 
-function probe(path: string, httpHeaders: HTTPGetAction['httpHeaders'] = []) {
+function probe(path: string, httpHeaders: HTTPGetAction['httpHeaders'] = [], timeoutSeconds = 30) {
   const pod = { metadata: { name: 'p' }, spec: { containers: [] }, status: {} };
   const target = { pod, container: { name: 'app' }, containerId: 'c', podIp: '127.0.0.1' };
-  return createHttpProber(realClock)({ httpGet: { path, port: port(), httpHeaders }, timeoutSeconds: 30 }, target);
+  return createHttpProber(realClock)({ httpGet: { path, port: port(), httpHeaders }, timeoutSeconds }, target);
 }
 
 describe('an http probe', () => {
@@ -75,6 +76,12 @@ describe('an http probe', () => {
     ] as const) {
       assert.equal((await probe(path, [{ name: 'Host', value: 'example' }])).output, host, path);
     }
+  });
+
+  test('has its time for all redirects together', async () => {
+    const { outcome, output } = await probe('/302/slow/0', [], 1);
+    assert.equal(outcome, 'failure');
+    assert.match(output, /context deadline exceeded/);
   });
 
   for (const [path, outcome, output, isWarning] of cases) {

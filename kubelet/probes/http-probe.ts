@@ -69,6 +69,7 @@ export function headersOf({ httpHeaders = [] }: HTTPGetAction, agent = 'kube-pro
 }
 
 async function follow(options: HttpRequestOptions, left: number): Promise<ProbeResult> {
+  const startMs = options.clock.monotonicMs();
   try {
     const { status, body, location } = await httpGet(options);
     if (followed.has(status) && location) {
@@ -78,7 +79,9 @@ async function follow(options: HttpRequestOptions, left: number): Promise<ProbeR
         if (left === 0) return failure(`Get "${showUrl(next)}": stopped after 10 redirects`);
         const { host, ...others } = options.headers;
         const headers = isAbsolute.test(location) ? others : options.headers;
-        return await follow({ ...options, url: next, headers }, left - 1);
+        // All of them together have as long as the probe.
+        const timeoutMs = options.timeoutMs - (options.clock.monotonicMs() - startMs);
+        return await follow({ ...options, url: next, headers, timeoutMs }, left - 1);
       }
     }
     if (status >= 200 && status < 300) return success(body);

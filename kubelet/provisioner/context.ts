@@ -4,6 +4,7 @@ import type { PersistentVolumeClaim } from '../../api/core/persistentvolumeclaim
 import type { EventRecorder } from '../../client/events.ts';
 import type { KubeClient } from '../../client/rest.ts';
 import type { CsiClient } from '../../proto/csi-client.ts';
+import type { Unfinished } from './unfinished.ts';
 
 export interface Driver {
   name: string;
@@ -21,6 +22,7 @@ export interface ProvisionerDeps {
   events: EventRecorder;
   claim(key: string): PersistentVolumeClaim | undefined;
   volume(name: string): PersistentVolume | undefined;
+  unfinished: Unfinished;
 }
 
 /** Parameters of a class with this prefix are for whoever calls the driver. */

@@ -17,6 +17,7 @@ import {
 import { type StorageClass, StorageClassKind } from '../../api/storage/storageclass.ts';
 import { targetOf } from '../../client/events.ts';
 import { isAlreadyExists, messageOf, unlessGone } from '../../machinery/errors.ts';
+import { keyOf } from '../../machinery/metadata.ts';
 import { quantityInteger } from '../../machinery/quantity.ts';
 import type { CreateVolumeRequest, Volume, VolumeContentSource } from '../../proto/csi.gen.ts';
 import type { Init } from '../../proto/message.ts';
@@ -52,17 +53,20 @@ export async function provision(deps: ProvisionerDeps, claim: PersistentVolumeCl
   if (storageClass?.provisioner !== driver.name || !(await isForThisNode(deps, claim, storageClass))) return;
   const target = targetOf(PersistentVolumeClaimKind, claim);
   const { namespace, name, uid } = claim.metadata;
+  const volumeName = `pvc-${uid}`;
+  await deps.unfinished.settle(keyOf(claim), volumeName);
   // It is made, and not bound yet.
-  if (deps.volume(`pvc-${uid}`)) return;
+  if (deps.volume(volumeName)) return;
   const told = `External provisioner is provisioning volume for claim "${namespace}/${name}"`;
   events.event(target, 'Normal', 'Provisioning', told);
-  const volumeName = `pvc-${uid}`;
   try {
     const source = await sourceOf(deps, claim);
     if (source?.node !== undefined && source.node !== deps.nodeName) return await chooseNode(deps, claim, source.node);
     const request = buildRequest(deps, { claim, storageClass, volumeName, source });
-    const { volume } = await driver.client.controller.CreateVolume(request);
-    await createVolume(deps, buildVolume(deps, { claim, storageClass, volumeName, volume: volume! }));
+    await deps.unfinished.make(keyOf(claim), volumeName, async () => {
+      const { volume } = await driver.client.controller.CreateVolume(request);
+      await createVolume(deps, buildVolume(deps, { claim, storageClass, volumeName, volume: volume! }));
+    });
   } catch (err) {
     const text = `failed to provision volume with StorageClass "${className}": ${describeRpcError(err)}`;
     events.event(target, 'Warning', 'ProvisioningFailed', text);

@@ -20,6 +20,7 @@ import { finalizer, type ProvisionerDeps, selectedNode } from './context.ts';
 import { provision, wantsVolume } from './provision.ts';
 import { reclaim } from './reclaim.ts';
 import { Resizer, sizeToAsk } from './resize.ts';
+import { Unfinished } from './unfinished.ts';
 
 const claims = '/api/v1/namespaces/default/persistentvolumeclaims';
 const volumes = '/api/v1/persistentvolumes';
@@ -67,21 +68,21 @@ class Bed {
       events: { event: (_target, type, reason, message) => this.told.push(`${type} ${reason} ${message}`) },
       claim: (key) => this.#claims.get(key),
       volume: (name) => this.#volumes.get(name),
+      unfinished: new Unfinished(),
     };
   }
 
   /** The informers catch up. */
   async see(): Promise<void> {
-    const both = [await this.api.send('GET', claims), await this.api.send('GET', volumes)];
-    for (const one of both[0]) this.#claims.set(`default/${one.metadata.name}`, one);
+    for (const one of await this.api.send('GET', claims)) this.#claims.set(`default/${one.metadata.name}`, one);
     this.#volumes.clear();
-    for (const one of both[1]) this.#volumes.set(one.metadata.name, one);
+    for (const one of await this.api.send('GET', volumes)) this.#volumes.set(one.metadata.name, one);
   }
 
   async claim(name: string, { annotations = {}, ...spec }: any = {}): Promise<PersistentVolumeClaim> {
     const metadata = { name, annotations: { [provisioner]: driverName, ...annotations } };
-    const resources = { requests: { storage: '1Gi' } };
-    const body = { metadata, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'late', resources, ...spec } };
+    const common = { storageClassName: 'late', resources: { requests: { storage: '1Gi' } } };
+    const body = { metadata, spec: { accessModes: ['ReadWriteOnce'], ...common, ...spec } };
     return this.api.send('POST', claims, { body });
   }
 
@@ -136,7 +137,7 @@ test('a claim gets a volume on the node that was chosen, and another try gives n
   const claim = await bed.claim('c', chosen);
   assert.equal(wantsVolume(claim, driverName), true);
   await provision(bed.deps, claim);
-  const uid = claim.metadata.uid;
+  const { uid } = claim.metadata;
   const { metadata, spec } = await bed.volume(claim);
   assert.equal(metadata.annotations['pv.kubernetes.io/provisioned-by'], driverName);
   assert.ok(metadata.finalizers.includes(finalizer));
@@ -191,8 +192,8 @@ test('whose turn it is', async (t) => {
 
 test('what cannot be made is told, and a full node is given up for another', async (t) => {
   const bed = await setUp(t);
-  const immediate = { ...chosen, storageClassName: 'secret' };
-  await assert.rejects(provision(bed.deps, await bed.claim('s', immediate)), /is not supported/);
+  const claim = await bed.claim('s', { ...chosen, storageClassName: 'secret' });
+  await assert.rejects(provision(bed.deps, claim), /is not supported/);
   assert.match(
     bed.told[1]!,
     /^Warning ProvisioningFailed failed to provision volume with StorageClass "secret": parameter /,
@@ -201,8 +202,7 @@ test('what cannot be made is told, and a full node is given up for another', asy
   bed.calls.CreateVolume = async () => Promise.reject(full);
   await assert.rejects(provision(bed.deps, await bed.claim('full', chosen)), full);
   assert.match(bed.told.at(-1)!, /rpc error: code = ResourceExhausted desc = full$/);
-  const after = await bed.api.send('GET', `${claims}/full`);
-  assert.equal(after.metadata.annotations[selectedNode], undefined);
+  assert.equal((await bed.api.send('GET', `${claims}/full`)).metadata.annotations[selectedNode], undefined);
   assert.deepEqual(await bed.api.send('GET', volumes), []);
 });
 

@@ -21,6 +21,7 @@ import { provision, wantsVolume } from './provision.ts';
 import { reclaim } from './reclaim.ts';
 import { Resizer } from './resize.ts';
 import { snapshotsController } from './snapshots.ts';
+import { Unfinished } from './unfinished.ts';
 
 export interface ProvisionerOptions {
   api: ClientConfig;
@@ -55,6 +56,7 @@ export async function startProvisioner(
     events,
     claim: (key) => informers.informer(PersistentVolumeClaimKind).lister.get(key),
     volume: (key) => informers.informer(PersistentVolumeKind).lister.get(key),
+    unfinished: new Unfinished(),
   };
   const can = new Set(capabilities.map(({ rpc }) => rpc?.type));
   const loops = [toLoop(claimsController(deps)), toLoop(volumesController(deps))];
@@ -71,6 +73,9 @@ export async function startProvisioner(
   };
 }
 
+/** Upstream: worker-threads. A copy takes as long as its source is large, and holds up few others. */
+const concurrency = 100;
+
 const claimKeys = ({ spec: { claimRef } }: PersistentVolume) =>
   claimRef ? [`${claimRef.namespace}/${claimRef.name}`] : [];
 
@@ -78,6 +83,7 @@ const claimsController = (deps: ProvisionerDeps) =>
   defineController({
     name: 'csi-claims',
     kind: PersistentVolumeClaimKind,
+    concurrency,
     related: [
       {
         kind: PersistentVolumeKind,
@@ -89,13 +95,17 @@ const claimsController = (deps: ProvisionerDeps) =>
       if (wantsVolume(claim, deps.driver.name)) await provision(deps, claim);
       return resizer.reconcile(claim, clock.now());
     },
-    forget: (key, { resizer }) => resizer.forget(key),
+    async forget(key, { resizer }) {
+      resizer.forget(key);
+      await deps.unfinished.settle(key);
+    },
   });
 
 const volumesController = (deps: ProvisionerDeps) =>
   defineController({
     name: 'csi-volumes',
     kind: PersistentVolumeKind,
+    concurrency,
     deps: () => undefined,
     async reconcile(volume) {
       await reclaim(deps, volume);

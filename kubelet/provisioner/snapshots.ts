@@ -33,6 +33,7 @@ export const snapshotsController = (deps: Omit<SnapshotDeps, 'say' | 'clock'>) =
   defineController({
     name: 'csi-snapshots',
     kind: VolumeSnapshotContentKind,
+    concurrency: 10,
     deps: ({ clock, recorder }): SnapshotDeps => {
       const say = sayingOf(VolumeSnapshotContentKind, recorder(`csi-snapshotter ${deps.driver.name}`));
       return { ...deps, clock, say };

@@ -5,9 +5,10 @@ import { setPodDefaults } from '../../api/core/pod/defaults.ts';
 import { podClaimNames, podConfigMapNames, podSecretNames } from '../../api/core/pod/references.ts';
 import { validatePod } from '../../api/core/pod/validation.ts';
 import { type Pod, podSchema } from '../../api/core/pod.ts';
+import { validateObjectMeta } from '../../api/meta/validation.ts';
 import { decodeValue } from '../../machinery/decode.ts';
+import { required } from '../../machinery/field-error.ts';
 import { canonicalJson, isObject } from '../../machinery/json.ts';
-import { checkDNS1123Label, checkDNS1123Subdomain } from '../../machinery/name-rules.ts';
 import { readYaml } from '../../machinery/yaml-reader.ts';
 
 export const configAnnotations = {
@@ -18,6 +19,13 @@ export const configAnnotations = {
 
 /** Whether the kubelet runs the pod by itself. */
 export const isStaticPod = ({ metadata }: Pod) => (metadata.annotations?.[configAnnotations.source] ?? 'api') !== 'api';
+
+/** A pod of the API as one that is: it says itself whatever its author likes. Upstream: podStorage of pkg/kubelet/config. */
+export function asApiPod(pod: Pod): Pod {
+  if (!isStaticPod(pod)) return pod;
+  const annotations = { ...pod.metadata.annotations, [configAnnotations.source]: 'api' };
+  return { ...pod, metadata: { ...pod.metadata, annotations } };
+}
 
 /** More than an object of the API may hold is no pod. */
 export const maxFileBytes = 3 << 20;
@@ -67,15 +75,13 @@ export function readStaticPod(text: string, { file, nodeName, nowMs }: FileConte
 }
 
 function check(pod: Pod): void {
-  const { name = '', namespace = '' } = pod.metadata;
+  const { metadata } = pod;
   const problems = [
-    ...(name.startsWith('-') ? ['metadata.name: Required value: name or generateName is required'] : []),
-    ...checkDNS1123Subdomain(name).map((why) => `metadata.name: Invalid value: ${JSON.stringify(name)}: ${why}`),
-    ...checkDNS1123Label(namespace).map(
-      (why) => `metadata.namespace: Invalid value: ${JSON.stringify(namespace)}: ${why}`,
-    ),
-    ...validatePod(pod).map(({ field, detail }) => `${field}: ${detail}`),
-  ];
+    ...(metadata.name?.startsWith('-') ? [required('metadata.name', 'name or generateName is required')] : []),
+    // What the API refuses would have no mirror there.
+    ...validateObjectMeta(metadata, { namespaced: true, nameRule: 'subdomain' }, 'metadata'),
+    ...validatePod(pod),
+  ].map(({ field, detail }) => `${field}: ${detail}`);
   if (problems.length > 0) throw new Error(`invalid pod: [${problems.join(', ')}]`);
   const referenced = findReference(pod);
   if (referenced) throw new Error(`static pods may not reference ${referenced}`);

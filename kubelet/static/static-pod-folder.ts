@@ -1,7 +1,7 @@
 // The pods of a folder of manifests, or of one file. It is read anew whenever something in it changes, and now and
 // then, as it may come only later. A file that is no pod any more, half-written perhaps, stands for the pod it was.
 // Upstream: pkg/kubelet/config/file.go.
-import { closeSync, constants, type FSWatcher, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, constants, type FSWatcher, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Pod } from '../../api/core/pod.ts';
 import type { Clock } from '../../machinery/clock.ts';
@@ -116,14 +116,15 @@ export class StaticPodFolder {
 
 /** The text of a regular file; undefined for a folder. Throws for what is larger than a pod may be, or of another sort. */
 function readBounded(file: string): string | undefined {
-  // A pipe would keep us waiting for who writes to it.
+  // Before it is opened, which does something to a device and waits for the other end of a pipe.
+  const stats = statSync(file);
+  if (stats.isDirectory()) return undefined;
+  if (!stats.isFile()) throw new Error('not a regular file');
+  if (stats.size > maxFileBytes) throw new Error(`larger than ${maxFileBytes} bytes`);
   const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const stats = fstatSync(fd);
-    if (stats.isDirectory()) return undefined;
-    if (!stats.isFile()) throw new Error('not a regular file');
-    if (stats.size > maxFileBytes) throw new Error(`larger than ${maxFileBytes} bytes`);
-    const bytes = Buffer.alloc(maxFileBytes + 1);
+    // Not cleared: all files are read each time one changes.
+    const bytes = Buffer.allocUnsafe(maxFileBytes + 1);
     let length = 0;
     for (let read = -1; read !== 0 && length <= maxFileBytes; length += read)
       read = readSync(fd, bytes, length, bytes.length - length, null);

@@ -64,6 +64,16 @@ describe('readStaticPod()', () => {
       yaml().replace('name: web', 'name: web\n  namespace: ../x'),
       /metadata\.namespace: Invalid/,
     ],
+    [
+      'a label that is none',
+      yaml().replace('name: web', 'name: web\n  labels: {"a b": c}'),
+      /metadata\.labels: Invalid/,
+    ],
+    [
+      'more annotations than an object has',
+      yaml().replace('name: web', `name: web\n  annotations: {a: ${'x'.repeat(256 << 10)}}`),
+      /metadata\.annotations: Too long/,
+    ],
     ['a service account', yaml('  serviceAccountName: a\n'), /^static pods may not reference serviceaccounts$/],
     ['a secret', volume('secret: {secretName: a}'), /^static pods may not reference secrets$/],
     ['a config map', volume('configMap: {name: a}'), /^static pods may not reference configmaps$/],

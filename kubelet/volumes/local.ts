@@ -22,7 +22,7 @@ export const createLocalPlugin = (mounts: Mounts): VolumePlugin => ({
     if (!found.isDirectory())
       throw new Error(`path "${path}" is not a directory: no other is supported by this kubelet`);
     await mkdir(diskDir, { recursive: true, mode: 0o750 });
-    await mounts.bind(path, diskDir, { isReadOnly });
+    await mounts.bind(path, diskDir, isReadOnly ? ['ro'] : []);
     if (fsGroup !== undefined && !isReadOnly) {
       await setGroup(diskDir, { group: fsGroup, policy: pod.spec.securityContext?.fsGroupChangePolicy });
     }

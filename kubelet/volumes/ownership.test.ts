@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   lchownSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
-  rmSync,
+  rmdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -19,7 +20,7 @@ const skip = process.getuid?.() !== 0 && 'needs root';
 
 function volume(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'k8ts-group-'));
-  t.after(() => rmSync(dir, { recursive: true }));
+  t.after(() => execFileSync('rm', ['-rf', dir])); // however deep
   mkdirSync(join(dir, 'volume/sub'), { recursive: true });
   writeFileSync(join(dir, 'outside'), '', { mode: 0o600 });
   writeFileSync(join(dir, 'volume/sub/file'), '', { mode: 0o400 });
@@ -42,6 +43,28 @@ describe('setGroup()', { skip }, () => {
     assert.deepEqual(look(join(dir, 'volume/sub/file')), [4711, '660']);
     assert.deepEqual([statSync(join(dir, 'outside')).gid, lstatSync(join(dir, 'volume/link')).gid], [0, 0]);
     assert.equal(look(join(dir, 'outside'))[1], '600');
+  });
+
+  test('names are bytes, and no depth takes all open files', async (t) => {
+    const dir = volume(t);
+    const name = Buffer.concat([Buffer.from(join(dir, 'volume/sub/')), Buffer.from([0xff])]);
+    writeFileSync(name, '');
+    await setGroup(join(dir, 'volume'), { group: 4711, policy: undefined });
+    assert.equal(statSync(name).gid, 4711);
+    const home = process.cwd();
+    process.chdir(join(dir, 'volume'));
+    for (let depth = 0; depth < 1002; depth++) {
+      mkdirSync('d');
+      process.chdir('d');
+    }
+    const message = 'folders of the volume lie more than 1000 levels deep';
+    await assert.rejects(setGroup(join(dir, 'volume'), { group: 4711, policy: undefined }), { message });
+    // From within, as rm(1) takes seconds for as many levels.
+    for (let depth = 0; depth < 1002; depth++) {
+      process.chdir('..');
+      rmdirSync('d');
+    }
+    process.chdir(home);
   });
 
   test('OnRootMismatch looks at the root alone', async (t) => {

@@ -6,7 +6,6 @@
 
 import { constants } from 'node:fs';
 import { chmod, chown, type FileHandle, open, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ifThere } from '../../host/if-there.ts';
 
 export interface GroupWish {
@@ -20,6 +19,8 @@ const noLink = 0o10000000 | constants.O_NOFOLLOW;
 const readWrite = 0o660;
 const setGid = 0o2000;
 const folderBits = readWrite | setGid | 0o110;
+/** Each level is an open file of ours. Upstream ends where a path is too long. */
+const maxDepth = 1000;
 
 export async function setGroup(dir: string, { group, policy }: GroupWish): Promise<void> {
   const root = await open(dir, noLink | constants.O_DIRECTORY);
@@ -27,22 +28,23 @@ export async function setGroup(dir: string, { group, policy }: GroupWish): Promi
     const { gid, mode } = await root.stat();
     const fits = gid === group && (mode & folderBits) === folderBits;
     if (policy === 'OnRootMismatch' && fits) return;
-    await walk(root, group);
+    await walk(root, group, 0);
   } finally {
     await root.close();
   }
 }
 
 /** Children first: a root that fits says that all below it has been done. */
-async function walk(at: FileHandle, group: number): Promise<void> {
+async function walk(at: FileHandle, group: number, depth: number): Promise<void> {
   const self = `/proc/self/fd/${at.fd}`;
   const stats = await at.stat();
   if (stats.isDirectory()) {
-    for (const name of await readdir(self)) {
-      const child = await ifThere(open(join(self, name), noLink));
+    if (depth > maxDepth) throw new Error(`folders of the volume lie more than ${maxDepth} levels deep`);
+    for (const name of await readdir(self, 'buffer')) {
+      const child = await ifThere(open(Buffer.concat([Buffer.from(`${self}/`), name]), noLink));
       if (!child) continue;
       try {
-        await walk(child, group);
+        await walk(child, group, depth + 1);
       } finally {
         await child.close();
       }
