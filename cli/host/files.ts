@@ -6,6 +6,7 @@ import {
   existsSync,
   fsyncSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
@@ -13,7 +14,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { errnoOf, UserError } from '../user-error.ts';
 
 export interface WriteOptions {
@@ -93,6 +95,18 @@ export function makePrivate(...dirs: string[]): void {
     } catch (err) {
       throw explainWriteError(dir, err);
     }
+  }
+}
+
+/** A new folder among the machine's temporary files. */
+export function makeTemporary(prefix: string): string {
+  try {
+    return mkdtempSync(join(tmpdir(), prefix));
+  } catch (err) {
+    throw new UserError(`cannot make a folder in ${tmpdir()}: ${errnoOf(err)}`, {
+      hint: 'The variable TMPDIR names another place.',
+      cause: err,
+    });
   }
 }
 

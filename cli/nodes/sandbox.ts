@@ -15,6 +15,7 @@ import {
   nodeCommand,
   renderBootScript,
   renderInnerScript,
+  renderResolvConf,
   systemGroup,
 } from './boot-script.ts';
 import { readHostView } from './host-view.ts';
@@ -38,6 +39,13 @@ export function prepareNode(layout: Layout, node: NodeLayout, { trees, programPa
   const options = { mode: 0o700, durable: false };
   writeFileAtomic(innerScriptFile(layout, node), renderInnerScript(layout, node, facts), options);
   writeFileAtomic(bootScriptFile(layout, node), renderBootScript(layout, node, facts), options);
+}
+
+/** Tells a node that runs, by the pid of its first process, the name servers that the host has come to have. */
+export async function renewNameServers(nodePid: number): Promise<void> {
+  const script = 'rm -rf /etc/resolv.conf; cat >/etc/resolv.conf'; // in the node nothing leads out of it
+  const enter = ['--target', String(nodePid), '--mount', '--', 'sh', '-c', script];
+  await run('nsenter', enter, { input: renderResolvConf(readNameServers()) });
 }
 
 /** Ends everything that runs in a node and removes what `prepareNode` and its boot have made, but not its data. */
