@@ -24,6 +24,8 @@ test('a registration that was killed half-way leaves nothing once it is undone, 
     }
     writeFileSync(join(roots.state, 'shared/notes'), '');
     for (const name of ['torn', 'shared', 'absent']) unregisterCluster(name, roots);
+    symlinkSync('state', join(dir, 'link'));
+    unregisterCluster('absent', { ...roots, state: join(dir, 'link') }); // the user's, as the folder it leads to
     assert.deepEqual(readdirSync(roots.state, { recursive: true }).sort(), ['shared', 'shared/notes']);
   } finally {
     rmSync(dir, { recursive: true });
