@@ -42,9 +42,10 @@ export function prepareNode(layout: Layout, node: NodeLayout, { trees, programPa
 }
 
 /** Tells a node that runs, by the pid of its first process, the name servers that the host has come to have. */
-export async function renewNameServers(nodePid: number): Promise<void> {
-  const script = 'rm -rf /etc/resolv.conf; cat >/etc/resolv.conf'; // in the node nothing leads out of it
-  const enter = ['--target', String(nodePid), '--mount', '--', 'sh', '-c', script];
+export async function renewNameServers(node: NodeLayout, pid: number): Promise<void> {
+  // In the node nothing leads out of it, and nowhere else is anything done.
+  const script = '[ "$(cat /etc/hostname)" = "$0" ] && rm -rf /etc/resolv.conf && cat >/etc/resolv.conf';
+  const enter = ['--target', String(pid), '--mount', '--', 'sh', '-c', script, node.name];
   await run('nsenter', enter, { input: renderResolvConf(readNameServers()) });
 }
 

@@ -20,7 +20,7 @@ export const nodesStep: Step<UpContext> = {
       const runtime = `${node.unitPrefix}runtime`;
       startUnits(context, nodeUnits(context, node), [name, runtime]);
       await waitForUnit(context, { unit: name, signal, probe: async () => probeRunning(context, name) });
-      await renewNameServers(readUnitState(layout.processesFile, name)!.pid!);
+      await renewNameServers(node, readUnitState(layout.processesFile, name)!.pid!);
       const socket = onHost(node, insideNode.runtimeSocket);
       await waitForUnit(context, { unit: runtime, signal, probe: () => probeSocket(socket) });
     }
