@@ -1,6 +1,6 @@
 // The clusters of this machine: one cluster.json each, and the choice of a free slot for a new one.
 
-import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ifThereSync } from '../host/if-there.ts';
 import { overlap, parseSubnet, type Subnet } from '../machinery/subnet.ts';
@@ -26,7 +26,7 @@ export function listClusters(roots: Roots): string[] {
       .filter((name) => readIfExists(specFileOf(name, roots)) !== undefined)
       .sort();
   } catch (err) {
-    if (errnoOf(err) === 'ENOENT') return [];
+    if (errnoOf(err) === 'ENOENT' || errnoOf(err) === 'ENOTDIR') return [];
     if (errnoOf(err) === 'EACCES')
       throw new UserError(`cannot read ${roots.state}`, { hint: 'Run as root.', cause: err });
     throw err;
@@ -90,7 +90,7 @@ export function chooseSlot(
     firstClash ??= clash;
   }
   throw new UserError(`no free addresses for cluster ${wanted.name}: ${firstClash ?? 'every slot is taken'}`, {
-    hint: `Choose other ranges with --pod-subnet and --service-subnet; slot 0 would use ${Object.values(slotSubnets(0)).join(', ')}.`,
+    hint: `A range can be chosen: --pod-subnet, --service-subnet. Nodes are in ${slotSubnets(0).nodes} and those after it.`,
   });
 }
 
@@ -112,9 +112,9 @@ export async function registerCluster(wanted: Omit<ClusterSpec, 'slot'>, roots: 
  */
 export function unregisterCluster(name: string, roots: Roots): void {
   const specFile = specFileOf(name, roots);
-  for (const file of [specFile, temporaryOf(specFile)]) rmSync(file, { force: true });
+  for (const file of [specFile, temporaryOf(specFile)]) if (existsSync(file)) rmSync(file);
   for (const dir of [dirname(specFile), roots.state]) {
-    ifThereSync(() => rmdirSync(dir), 'EBUSY', 'ENOTEMPTY');
+    if (existsSync(dir)) ifThereSync(() => rmdirSync(dir), 'EBUSY', 'ENOTEMPTY', 'ENOTDIR');
   }
 }
 
@@ -125,10 +125,18 @@ interface RouteRow {
 }
 
 async function readHostSubnets(): Promise<TakenSubnet[]> {
-  const rows = JSON.parse((await run('ip', ['-json', '-4', 'route', 'show', 'table', 'all'])) || '[]') as RouteRow[];
-  return rows
-    .filter((row) => row.dst !== 'default' && row.dst !== '0.0.0.0/0')
-    .map((row) => ({ subnet: parseSubnet(row.dst), owner: `the route to ${row.dst} (${row.dev ?? row.type})` }));
+  return subnetsOfRoutes(await run('ip', ['-json', '-4', 'route', 'show', 'table', 'all']));
+}
+
+/** No network is wider than 10.0.0.0/8: routes that are, are the default one, perhaps in parts, as VPNs have it. */
+const widestNetwork = 8;
+
+/** The ranges that some network has, from what `ip -json route` prints. */
+export function subnetsOfRoutes(text: string): TakenSubnet[] {
+  return (JSON.parse(text || '[]') as RouteRow[])
+    .filter((row) => row.dst !== 'default')
+    .map((row) => ({ subnet: parseSubnet(row.dst), owner: `the route to ${row.dst} (${row.dev ?? row.type})` }))
+    .filter(({ subnet }) => subnet.prefixLength >= widestNetwork);
 }
 
 async function readLinks(): Promise<string[]> {

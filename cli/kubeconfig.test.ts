@@ -1,5 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -13,6 +24,7 @@ import {
   removeEntries,
   removeFromFile,
 } from './kubeconfig.ts';
+import { UserError } from './user-error.ts';
 
 const entries: Entries = {
   name: 'k8ts-a',
@@ -120,6 +132,38 @@ describe('files', () => {
     writeFileSync(`${file}.lock`, '');
     assert.throws(() => mergeIntoFile(file, entries), /locked by another program/);
   });
+
+  test('a link, the file’s mode and its owner stay', () => {
+    const [file, link] = [join(dir, 'dotfiles'), join(dir, 'config')];
+    const uid = process.getuid!() === 0 ? 54_321 : process.getuid!();
+    writeFileSync(file, others);
+    chmodSync(file, 0o640);
+    if (uid === 54_321) chownSync(file, uid, uid);
+    symlinkSync('dotfiles', link);
+    mergeIntoFile(link, entries);
+    assert.ok(lstatSync(link).isSymbolicLink());
+    assert.deepEqual([statSync(file).mode & 0o777, statSync(file).uid], [0o640, uid]);
+    assert.match(readIfExists(file)!, /name: k8ts-a/);
+    assert.ok(removeFromFile(link, 'k8ts-a'));
+    assert.ok(lstatSync(link).isSymbolicLink());
+    assert.doesNotMatch(readIfExists(file)!, /k8ts-a/);
+  });
+
+  for (const [what, plant] of [
+    ['a folder in its place', (file: string) => mkdirSync(file)],
+    ['a file in the place of its folder', (file: string) => writeFileSync(join(file, '..'), '')],
+    ['a link that leads to itself', (file: string) => symlinkSync('config', file)],
+  ] as const) {
+    test(`${what} is told, with the way out`, () => {
+      const file = join(dir, what === 'a file in the place of its folder' ? 'file/config' : 'config');
+      plant(file);
+      assert.throws(
+        () => mergeIntoFile(file, entries),
+        (err) => err instanceof UserError && err.message.startsWith(file) && /--kubeconfig/.test(err.hint ?? ''),
+      );
+      assert.equal(removeFromFile(file, 'k8ts-a'), false);
+    });
+  }
 
   test('a damaged file is reported, not overwritten', () => {
     const file = join(dir, 'config');

@@ -1,6 +1,6 @@
 // kubeconfig files: those our components read, and the user's, into which a cluster's context is merged the way
 // kubectl would do it (same choice of file, same lock, entries replaced by name, everything else kept).
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Document, parseDocument, YAMLMap, YAMLSeq } from 'yaml';
 import { messageOf } from '../machinery/errors.ts';
@@ -99,7 +99,7 @@ function open(text: string): Document {
 export function kubeconfigPath(flag: string | undefined, env: NodeJS.ProcessEnv): string {
   if (flag !== undefined) return flag;
   const listed = (env.KUBECONFIG ?? '').split(':').filter((path) => path !== '');
-  const first = listed.find((path) => readIfExists(path) !== undefined) ?? listed.at(-1);
+  const first = listed.find(existsSync) ?? listed.at(-1);
   return first ?? join(env.HOME ?? '/root', '.kube', 'config');
 }
 
@@ -157,13 +157,27 @@ export function removeFromFile(path: string, name: string): boolean {
 }
 
 function updateFile(path: string, change: (text: string) => string | undefined): void {
-  const release = lockLikeKubectl(path);
+  let release: (() => void) | undefined;
   try {
+    release = lockLikeKubectl(path);
     const next = changed(path, change);
-    if (next !== undefined) writeFileAtomic(path, next, { mode: 0o600 });
+    if (next !== undefined) replace(path, next);
+  } catch (err) {
+    if (err instanceof UserError || errnoOf(err) === undefined) throw err;
+    throw new UserError(`${path} cannot be changed: ${messageOf(err)}`, {
+      hint: 'Name another file with --kubeconfig.',
+      cause: err,
+    });
   } finally {
-    release();
+    release?.();
   }
+}
+
+/** A link goes on leading to the file, which stays whose it is and as open as it is. */
+function replace(path: string, text: string): void {
+  const file = existsSync(path) ? realpathSync(path) : path;
+  const owner = statSync(file, { throwIfNoEntry: false });
+  writeFileAtomic(file, text, { mode: (owner?.mode ?? 0o600) & 0o777, owner });
 }
 
 function changed(path: string, change: (text: string) => string | undefined): string | undefined {
@@ -180,8 +194,8 @@ function changed(path: string, change: (text: string) => string | undefined): st
 
 function lockLikeKubectl(path: string): () => void {
   const lock = `${path}.lock`;
+  mkdirSync(dirname(path), { recursive: true });
   try {
-    mkdirSync(dirname(path), { recursive: true });
     closeSync(openSync(lock, 'wx', 0o600));
   } catch (err) {
     if (errnoOf(err) !== 'EEXIST') throw err;

@@ -2,7 +2,8 @@
 // is the one place that derives them, so that two clusters never meet and `down` knows what to remove.
 //
 // Slot k: bridge k8ts<k> with 10.89.<k>.1/24, node n at 10.89.<k>.<1+n>, pods in 10.<244-k>.0.0/16 (node n has the
-// n-th /24 of it), services in 10.<96+k>.0.0/16.
+// n-th /24 of it), services in 10.<96+k>.0.0/16. The last slots are for machines whose network, or VPN, has all of
+// 10.0.0.0/8: parts of 198.18.0.0/15, which stands for nothing outside laboratories (RFC 2544).
 import { join } from 'node:path';
 import { addressAt, parseSubnet, subnetAt } from '../machinery/subnet.ts';
 import type { ClusterConfig } from './config/cluster-config.ts';
@@ -30,7 +31,8 @@ export const clustersCgroup = 'k8ts';
 /** Each has a range of its own for pods, and they are not of the cluster's. */
 export const maxSimulatedNodes = 4096;
 export const maxApiServers = 8;
-export const slotCount = 64;
+const slotsOf10 = 64;
+export const slotCount = slotsOf10 + 4;
 export const clusterDomain = 'cluster.local';
 /** Of the pods' range, each node has a part with so many bits; the controllers and every node's runtime go by it. */
 export const nodeMaskSize = 24;
@@ -140,6 +142,10 @@ const portNames = [
 
 /** The addresses a slot stands for. */
 export function slotSubnets(slot: number): { nodes: string; pods: string; services: string } {
+  if (slot >= slotsOf10) {
+    const half = (third: number) => `198.${slot % 2 === 0 ? 18 : 19}.${third + (slot < slotsOf10 + 2 ? 0 : 128)}.0`;
+    return { nodes: `${half(96)}/24`, pods: `${half(0)}/18`, services: `${half(64)}/19` };
+  }
   return { nodes: `10.89.${slot}.0/24`, pods: `10.${244 - slot}.0.0/16`, services: `10.${96 + slot}.0.0/16` };
 }
 

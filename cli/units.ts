@@ -7,6 +7,7 @@ import { type CgroupTrees, procsFiles } from './host/cgroups.ts';
 import { stampOf } from './host/files.ts';
 import { clusterDomain, insideNode, type Layout, type NodeLayout, nodeMaskSize, onHost, unitFiles } from './layout.ts';
 import { bootScriptFile, nodeCommand, systemGroup, withFreshView } from './nodes/boot-script.ts';
+import { readNameServers } from './nodes/sandbox.ts';
 import { nodePki, pkiFiles } from './pki/plan.ts';
 import type { UnitPlan } from './supervisor/plan.ts';
 
@@ -112,6 +113,7 @@ export function firewallUnit(context: UnitContext): UnitPlan {
 export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
   const { layout, trees } = context;
   const name = `${node.unitPrefix}node`;
+  const nameServers = readNameServers();
   const first: UnitPlan = {
     name,
     command: ['bash', '--norc', '-p', bootScriptFile(layout, node)],
@@ -128,6 +130,8 @@ export function nodeUnits(context: UnitContext, node: NodeLayout): UnitPlan[] {
     const unit = componentUnit(context, component, { ...flags, 'health-socket': socket }, files);
     return {
       ...unit,
+      // They read them when they start.
+      revision: [unit.revision, ...(flags['resolv-conf'] ? nameServers : [])].join(),
       command: withFreshView(unit.command),
       becomes: unit.command,
       liveness: { socket: onHost(node, socket), path: '/livez' },

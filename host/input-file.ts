@@ -8,25 +8,20 @@ import { tmpdir } from 'node:os';
 const unnamedFile = 0o20_000_000 | constants.O_DIRECTORY | constants.O_RDWR;
 
 /** Opens a file with the text, at its beginning. The caller closes it; a program that was started with it has its own. */
-export function openInputFile(text: string): number {
-  const file = openUnnamed(['/dev/shm', tmpdir()]);
-  try {
-    const bytes = Buffer.from(text);
-    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, at);
-  } catch (err) {
-    closeSync(file);
-    throw err;
-  }
-  return file;
+export function openInputFile(text: string, folders: readonly string[] = ['/dev/shm', '/run', tmpdir()]): number {
+  return writeUnnamed(Buffer.from(text), folders);
 }
 
-/** In the first folder where there can be one: not every machine has /dev/shm. */
-function openUnnamed(folders: readonly string[]): number {
-  const [folder, ...others] = folders;
+/** In the first folder where there can be one: not every machine has /dev/shm, and it may be full. */
+function writeUnnamed(bytes: Buffer, [folder, ...others]: readonly string[]): number {
+  let file: number | undefined;
   try {
-    return openSync(folder!, unnamedFile, 0o600);
+    file = openSync(folder!, unnamedFile, 0o600);
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at, bytes.length - at, at);
+    return file;
   } catch (err) {
+    if (file !== undefined) closeSync(file);
     if (others.length === 0) throw err;
-    return openUnnamed(others);
+    return writeUnnamed(bytes, others);
   }
 }

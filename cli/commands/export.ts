@@ -1,7 +1,8 @@
 // `k8ts export logs|kubeconfig`.
-import { cpSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { readCaller } from '../host/caller.ts';
+import { makeTemporary } from '../host/files.ts';
 import { adminAccess, entriesOf, kubeconfigFiles, mergeIntoFiles } from '../kubeconfig.ts';
 import { insideNode, onHost } from '../layout.ts';
 import { requireCluster } from './get.ts';
@@ -9,7 +10,7 @@ import { requireCluster } from './get.ts';
 /** Copies the components' logs and each node's pod logs, and prints where they are. */
 export function exportLogs(folder: string | undefined, options: { name: string }): void {
   const layout = requireCluster(options.name);
-  const target = folder === undefined ? mkdtempSync(`/tmp/k8ts-logs-${layout.name}-`) : resolve(folder);
+  const target = folder === undefined ? makeTemporary(`k8ts-logs-${layout.name}-`) : resolve(folder);
   mkdirSync(target, { recursive: true });
   const copies: [string, string][] = [
     [layout.logDir, target],

@@ -1,9 +1,9 @@
 // `k8ts load docker-image IMAGE...`: images of the local docker (or podman) go into every node, by way of an archive.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../machinery/errors.ts';
 import { commandName } from '../command-name.ts';
+import { makeTemporary } from '../host/files.ts';
 import { isInstalled } from '../host/programs.ts';
 import { run } from '../host/run.ts';
 import { UserError } from '../user-error.ts';
@@ -18,7 +18,7 @@ export async function loadDockerImage(images: string[], options: { name: string 
       hint: `An archive that one of them saved elsewhere: ${commandName} load image-archive FILE`,
     });
   }
-  const dir = mkdtempSync(join(process.env.TMPDIR ?? tmpdir(), 'k8ts-load-'));
+  const dir = makeTemporary('k8ts-load-');
   const archive = join(dir, 'images.tar');
   try {
     process.stderr.write(`${engine} saves ${images.join(', ')}\n`);

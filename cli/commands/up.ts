@@ -47,7 +47,14 @@ import { endUnfitSupervisor, ensureSupervisor, findSupervisor } from '../supervi
 import { readLimits } from '../supervisor/liveness.ts';
 import { findUnit, readPlan, type UnitPlan, writePlan } from '../supervisor/plan.ts';
 import { teardown } from '../teardown.ts';
-import { apiServerNames, controlPlaneUnits, nodeUnits, type Program, writesAuditLog } from '../units.ts';
+import {
+  apiServerNames,
+  controlPlaneUnits,
+  nodeUnits,
+  type Program,
+  type UnitContext,
+  writesAuditLog,
+} from '../units.ts';
 import { UserError } from '../user-error.ts';
 
 export interface UpOptions {
@@ -120,8 +127,9 @@ async function upLocked(options: WantedOptions, program: Program): Promise<void>
   const startedMs = realClock.monotonicMs();
   const known = loadCluster(options.name, defaultRoots);
   if (known) refuseChanges(known, options);
+  const trees = readCgroups(); // refused before anything is made
   const layout = await layoutFor(known, options, program);
-  const context = makeContext(layout, options, program);
+  const context = makeContext({ layout, program, trees }, options);
   const processesBefore = runningUnits(context);
   const before = { state: known !== undefined, running: processesBefore.length > 0 };
   const interrupt = new AbortController();
@@ -210,14 +218,14 @@ function refuseChanges(known: Layout, options: WantedOptions): void {
   if (wanted.config && mounts(wanted) !== mounts(known.spec)) throw refuse('other extraMounts of its node');
 }
 
-function makeContext(layout: Layout, options: WantedOptions, program: Program): UpContext {
+function makeContext({ layout, program, trees }: UnitContext, options: WantedOptions): UpContext {
   // The checkout, or the packages that an installed one lies among; and the folder of the node binary.
   const root = resolve(dirname(program.bundle), '../..');
   const packages = basename(dirname(root)) === 'node_modules' ? dirname(root) : root;
   return {
     layout,
     program,
-    trees: readCgroups(),
+    trees,
     programPaths: [packages, dirname(program.node)],
     clock: realClock,
     plan: readPlan(layout.planFile) ?? { units: [] },

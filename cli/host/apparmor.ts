@@ -2,8 +2,7 @@
 // machine has AppArmor. It keeps processes from what namespaces do not keep them from: writing to
 // the kernel's files below /proc and /sys, mounting, tracing others.
 // https://gitlab.com/apparmor/apparmor/-/wikis/Documentation
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../machinery/errors.ts';
 import { commandName } from '../command-name.ts';
@@ -100,12 +99,5 @@ const findParser = ({ programs }: AppArmorFiles): string | undefined =>
   programs.map((dir) => join(dir, 'apparmor_parser')).find(existsSync);
 
 async function compile(parser: string, action: '--replace' | '--remove'): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), 'k8ts-apparmor-'));
-  try {
-    const file = join(dir, profileName);
-    writeFileSync(file, profileText);
-    await run(parser, [action, '--skip-cache', file]);
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
+  await run(parser, [action, '--skip-cache'], { input: profileText });
 }

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { parseCgroups, processesInGroup } from './cgroups.ts';
+import { UserError } from '../user-error.ts';
+import { makeGroup, parseCgroups, processesInGroup, removeGroupIfEmpty } from './cgroups.ts';
 
 const mountLine = (point: string, type: string, options: string) =>
   `30 25 0:26 / ${point} rw,relatime shared:9 - ${type} ${type} rw,${options}`;
@@ -49,4 +50,16 @@ test('groups that are cleared away while they are looked at hold no processes', 
     [process.pid],
   );
   assert.deepEqual(processesInGroup(trees, 'k8ts/b'), []);
+});
+
+test('a group that cannot be made is told, with the way out, and none is removed without harm', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'k8ts-cgroup-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  writeFileSync(join(dir, 'file'), '');
+  const trees = { version: 1 as const, hierarchies: [{ controllers: 'pids', mountPoint: join(dir, 'file') }] };
+  assert.throws(
+    () => makeGroup(trees, 'k8ts/a'),
+    (err) => err instanceof UserError && /cannot be changed: ENOTDIR/.test(err.message) && /privileged/.test(err.hint!),
+  );
+  assert.ok(removeGroupIfEmpty(trees, 'k8ts'));
 });

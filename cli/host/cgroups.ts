@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { dirname, join } from 'node:path';
 import { ifThereSync } from '../../host/if-there.ts';
 import { realClock } from '../../machinery/clock.ts';
+import { messageOf } from '../../machinery/errors.ts';
 import { errnoOf, UserError } from '../user-error.ts';
 import { findProcess, type ProcessRef, signalProcess, waitForExit } from './processes.ts';
 
@@ -73,9 +74,20 @@ export function makeGroup(trees: CgroupTrees, group: string): void {
     for (let i = 1; i <= parts.length; i++) {
       const dir = join(tree.mountPoint, ...parts.slice(0, i));
       if (trees.version === 2 && i > 1) delegateControllers(dirname(dir));
-      mkdirSync(dir, { recursive: true });
+      makeFolder(dir);
       if (tree.controllers.split(',').includes('cpuset')) inheritCpuset(dir);
     }
+  }
+}
+
+function makeFolder(dir: string): void {
+  try {
+    if (!existsSync(dir)) mkdirSync(dir);
+  } catch (err) {
+    throw new UserError(`control groups cannot be changed: ${messageOf(err)}`, {
+      hint: 'They must be writable: in a container, run it privileged (docker run --privileged).',
+      cause: err,
+    });
   }
 }
 
@@ -160,6 +172,7 @@ async function removeEmptyGroup(dir: string): Promise<void> {
 
 /** Removes a group that the last cluster has left empty; other clusters keep it. Answers whether it is gone. */
 export function removeGroupIfEmpty(trees: CgroupTrees, group: string): boolean {
-  for (const dir of groupDirs(trees, group)) ifThereSync(() => rmdirSync(dir), 'EBUSY', 'ENOTEMPTY');
+  const dirs = groupDirs(trees, group).filter((dir) => existsSync(dir));
+  for (const dir of dirs) ifThereSync(() => rmdirSync(dir), 'EBUSY', 'ENOTEMPTY');
   return !groupExists(trees, group);
 }

@@ -1,10 +1,12 @@
 // Small files that other processes read while we write them: each is replaced as a whole or not at all.
 import {
   chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   fsyncSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   renameSync,
@@ -12,13 +14,16 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { errnoOf, UserError } from '../user-error.ts';
 
 export interface WriteOptions {
   mode?: number;
   /** False for what a reboot may lose: skips waiting for the disk. */
   durable?: boolean;
+  /** Whose it is to be where we may choose: root may. */
+  owner?: { uid: number; gid: number } | undefined;
 }
 
 /** Where a file's new content stands until it takes the file's place. */
@@ -28,13 +33,14 @@ export const temporaryOf = (path: string): string => `${path}.tmp`;
 export function writeFileAtomic(
   path: string,
   content: string,
-  { mode = 0o644, durable = true }: WriteOptions = {},
+  { mode = 0o644, durable = true, owner }: WriteOptions = {},
 ): void {
   const temporary = temporaryOf(path);
   try {
     mkdirSync(dirname(path), { recursive: true });
     rmSync(temporary, { force: true });
     writeFileSync(temporary, content, { mode, flush: durable });
+    if (owner && process.geteuid!() === 0) chownSync(temporary, owner.uid, owner.gid);
     chmodSync(temporary, mode);
     renameSync(temporary, path);
   } catch (err) {
@@ -55,7 +61,7 @@ export function removeDurably(path: string): void {
   }
 }
 
-/** Puts the path and the remedy into a full or read-only disk's error. */
+/** Puts the path and the remedy into an error of the disk, or of what lies on it. */
 function explainWriteError(path: string, err: unknown): unknown {
   switch (errnoOf(err)) {
     case 'ENOSPC':
@@ -67,6 +73,14 @@ function explainWriteError(path: string, err: unknown): unknown {
     case 'EROFS':
     case 'EACCES':
       return new UserError(`cannot write ${path}`, { hint: 'Run as root, on a writable file system.', cause: err });
+    // Making a folder fails with ENOENT on a file system that is read-only too.
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new UserError(`cannot write ${path}: ${errnoOf(err)}`, {
+        hint: `Its folder cannot be made: a read-only file system, a file or a link that leads nowhere is in the way (namei -l ${path}).`,
+        cause: err,
+      });
     default:
       return err;
   }
@@ -75,17 +89,35 @@ function explainWriteError(path: string, err: unknown): unknown {
 /** Makes folders that only their owner may enter, also ones that are there: what lies below may be setuid. */
 export function makePrivate(...dirs: string[]): void {
   for (const dir of dirs) {
-    mkdirSync(dir, { recursive: true });
-    chmodSync(dir, 0o700);
+    try {
+      mkdirSync(dir, { recursive: true });
+      chmodSync(dir, 0o700);
+    } catch (err) {
+      throw explainWriteError(dir, err);
+    }
   }
 }
 
-/** The content of a file, or undefined when it does not exist. */
+/** A new folder among the machine's temporary files. */
+export function makeTemporary(prefix: string): string {
+  try {
+    return mkdtempSync(join(tmpdir(), prefix));
+  } catch (err) {
+    throw new UserError(`cannot make a folder in ${tmpdir()}: ${errnoOf(err)}`, {
+      hint: 'The variable TMPDIR names another place.',
+      cause: err,
+    });
+  }
+}
+
+const isNoFile = (err: unknown) => ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'].includes(errnoOf(err) ?? '');
+
+/** The content of a file, or undefined when there is none at that path. */
 export function readIfExists(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (err) {
-    if (errnoOf(err) === 'ENOENT' || errnoOf(err) === 'ENOTDIR') return undefined;
+    if (isNoFile(err)) return undefined;
     if (errnoOf(err) === 'EACCES') throw new UserError(`cannot read ${path}`, { hint: 'Run as root.', cause: err });
     throw err;
   }

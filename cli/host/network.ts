@@ -6,6 +6,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { join } from 'node:path';
 import { CommandError } from '../../host/command.ts';
 import { ifThereSync } from '../../host/if-there.ts';
+import { messageOf } from '../../machinery/errors.ts';
+import { addressAt, parseSubnet } from '../../machinery/subnet.ts';
 import type { Layout } from '../layout.ts';
 import { readIfExists, writeFileAtomic } from './files.ts';
 import { closeFirewalls } from './firewall.ts';
@@ -28,6 +30,21 @@ export async function makeNetwork(layout: Layout): Promise<void> {
   ];
   await run('ip', ['-batch', '-'], { input: `${lines.join('\n')}\n` });
   if (layout.spec.egress) await openEgress(layout);
+}
+
+/**
+ * What of the cluster's the host does not send over its bridge, or undefined. A rule of policy routing, as VPNs make
+ * them, may come before all our routes.
+ */
+export async function findStrayRoute({ bridge, nodes, clusterDns }: Layout): Promise<string | undefined> {
+  const pods = nodes.map((node) => addressAt(parseSubnet(node.podSubnet), 2));
+  for (const address of [...nodes.map((node) => node.address), ...pods, clusterDns]) {
+    const route = await run('ip', ['route', 'get', address]).catch(messageOf);
+    const device = / dev (\S+)/.exec(route)?.[1];
+    if (device !== bridge)
+      return `${address} goes ${device === undefined ? 'nowhere' : `to ${device}`}, not to ${bridge}`;
+  }
+  return undefined;
 }
 
 /** Removes what makeNetwork made, whatever of it is there. Returns whether there was anything. */

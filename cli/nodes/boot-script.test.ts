@@ -4,7 +4,6 @@ import { describe, test } from 'node:test';
 import type { CgroupTrees } from '../host/cgroups.ts';
 import { layoutOf } from '../layout.ts';
 import { type HostFacts, nodeCommand, quote, renderBootScript, renderInnerScript } from './boot-script.ts';
-import { parseNameServers } from './sandbox.ts';
 
 const layout = layoutOf({ name: 'a', slot: 2, egress: true });
 const node = layout.nodes[0]!;
@@ -83,10 +82,4 @@ test('words are quoted for the shell', () => {
     const echoed = spawnSync('bash', ['-c', `printf %s ${word === '' ? "''" : quote(word)}`], { encoding: 'utf8' });
     assert.equal(echoed.stdout, word);
   }
-});
-
-test('name servers on loopback are no use to a node', () => {
-  assert.deepEqual(parseNameServers('# x\nnameserver 127.0.0.53\n nameserver 192.0.2.1\nnameserver ::1\n'), [
-    '192.0.2.1',
-  ]);
 });

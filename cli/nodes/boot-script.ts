@@ -170,8 +170,10 @@ function renderMount({ hostPath, containerPath, readOnly }: NodeMount): string {
 mount -o bind,nosuid,nodev${readOnly ? ',ro' : ''} ${from} "$root"${to}`;
 }
 
+export const renderResolvConf = (nameServers: readonly string[]) =>
+  nameServers.map((address) => `nameserver ${address}\n`).join('');
+
 function renderEtc(layout: Layout, node: NodeLayout, facts: HostFacts): string {
-  const nameServers = facts.nameServers.map((address) => `nameserver ${address}`).join('\n');
   return `for name in ${sharedEtcFiles.join(' ')}; do
   rm -rf -- "$root/etc/$name"
   if [ -e "/etc/$name" ]; then cp -a "/etc/$name" "$root/etc/$name"; fi
@@ -188,8 +190,7 @@ put /etc/hosts <<'END'
 ${node.address} ${node.name}
 END
 put /etc/resolv.conf <<'END'
-${nameServers}
-END`;
+${renderResolvConf(facts.nameServers)}END`;
 }
 
 function renderKernelMounts(facts: HostFacts): string {

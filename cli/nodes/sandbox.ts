@@ -1,6 +1,7 @@
 // A node is a sandbox: one mount, net, pid, uts, ipc and cgroup namespace of this host, a control group in
 // every tree, and a link on the cluster's bridge.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { type CgroupTrees, makeGroup, procsFiles, removeGroup } from '../host/cgroups.ts';
 import { readIfExists, writeFileAtomic } from '../host/files.ts';
 import { linkExists } from '../host/network.ts';
@@ -14,6 +15,7 @@ import {
   nodeCommand,
   renderBootScript,
   renderInnerScript,
+  renderResolvConf,
   systemGroup,
 } from './boot-script.ts';
 import { readHostView } from './host-view.ts';
@@ -37,6 +39,14 @@ export function prepareNode(layout: Layout, node: NodeLayout, { trees, programPa
   const options = { mode: 0o700, durable: false };
   writeFileAtomic(innerScriptFile(layout, node), renderInnerScript(layout, node, facts), options);
   writeFileAtomic(bootScriptFile(layout, node), renderBootScript(layout, node, facts), options);
+}
+
+/** Tells a node that runs, by the pid of its first process, the name servers that the host has come to have. */
+export async function renewNameServers(node: NodeLayout, pid: number): Promise<void> {
+  // In the node nothing leads out of it, and nowhere else is anything done.
+  const script = '[ "$(cat /etc/hostname)" = "$0" ] && rm -rf /etc/resolv.conf && cat >/etc/resolv.conf';
+  const enter = ['--target', String(pid), '--mount', '--', 'sh', '-c', script, node.name];
+  await run('nsenter', enter, { input: renderResolvConf(readNameServers()) });
 }
 
 /** Ends everything that runs in a node and removes what `prepareNode` and its boot have made, but not its data. */
@@ -72,21 +82,22 @@ function readHostFacts(trees: CgroupTrees, programPaths: readonly string[]): Hos
   };
 }
 
-/**
- * Name servers of the host that are reachable from outside its loopback; systemd-resolved hides
- * them in its own file.
- */
-function readNameServers(): string[] {
-  for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
+/** Where the host names its servers: those that a resolver of its own asks are in that one's file. */
+const resolvConfs = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf', '/run/NetworkManager/no-stub-resolv.conf'];
+
+/** Name servers of the host that nodes can reach. */
+export function readNameServers(files = resolvConfs): string[] {
+  for (const file of files) {
     const servers = parseNameServers(readIfExists(file) ?? '');
     if (servers.length > 0) return servers;
   }
   return [];
 }
 
-export function parseNameServers(text: string): string[] {
+// Nodes have IPv4 alone, and 0.0.0.0 is the host itself.
+function parseNameServers(text: string): string[] {
   const servers = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]!);
-  return servers.filter((address) => !address.startsWith('127.') && address !== '::1');
+  return servers.filter((address) => isIPv4(address) && !/^(0|127)\./.test(address));
 }
 
 /** Packets to the world leave by the default route: a larger size in the cluster would get them dropped there. */

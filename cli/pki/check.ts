@@ -11,7 +11,8 @@ export function reasonToIssue(plan: CertificatePlan, authorityPem: string, nowMs
   const pair = readPair(plan.file);
   if (typeof pair === 'string') return pair;
   const { certificate } = pair;
-  if (Date.parse(certificate.validTo) - nowMs < renewBeforeMs) return 'expires soon';
+  const outOfTime = reasonOfTime(certificate, nowMs);
+  if (outOfTime !== undefined) return outOfTime;
   const authority = new X509Certificate(authorityPem);
   if (!certificate.checkIssued(authority) || !certificate.verify(authority.publicKey)) return 'has another authority';
   if (certificate.subject !== subjectOf(plan)) return 'has another subject';
@@ -23,7 +24,13 @@ export function reasonToIssue(plan: CertificatePlan, authorityPem: string, nowMs
 export function reasonToMakeAuthority(file: string, nowMs: number): string | undefined {
   const pair = readPair(file);
   if (typeof pair === 'string') return pair;
-  return Date.parse(pair.certificate.validTo) - nowMs < renewBeforeMs ? 'expires soon' : undefined;
+  return reasonOfTime(pair.certificate, nowMs);
+}
+
+/** The clock may have been far ahead when it was made. */
+function reasonOfTime({ validFrom, validTo }: X509Certificate, nowMs: number): string | undefined {
+  if (Date.parse(validFrom) > nowMs) return 'is not valid yet';
+  return Date.parse(validTo) - nowMs < renewBeforeMs ? 'expires soon' : undefined;
 }
 
 /** The pair, or why there is none: a crash may have left one half, or a full disk an empty file. */

@@ -100,11 +100,19 @@ describe('makes again', () => {
     const later = new FakeClock(realClock.now() + 340 * 24 * 3600 * 1000);
     const made = await ensurePki(withOnly(admin), later);
     assert.deepEqual(made, [admin.file]);
+    assert.deepEqual(await ensurePki(withOnly(admin), realClock), [admin.file], 'it is not valid yet by this clock');
   });
   test('everything below an authority that was lost', async () => {
     rmSync(`${files.etcdCa}.key`);
     const made = await ensurePki(plan, realClock);
     assert.ok(made.includes(files.etcdCa) && made.includes(files.etcdServer) && made.includes(files.etcdClient));
     assert.ok(!made.includes(files.admin));
+  });
+  test('everything that a clock far ahead has made, once that is put right', async () => {
+    const hour = 3600 * 1000;
+    await ensurePki(plan, realClock);
+    assert.deepEqual(await ensurePki(plan, new FakeClock(realClock.now() - 12 * hour)), []);
+    const made = await ensurePki(plan, new FakeClock(realClock.now() - 400 * 24 * hour));
+    assert.deepEqual(made.sort(), [...plan.authorities, ...plan.certificates].map(({ file }) => file).sort());
   });
 });

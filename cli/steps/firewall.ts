@@ -1,6 +1,7 @@
 // Steps: the host's firewalls let the cluster through, now and after they are changed; and a node does get to the API
 // server, which is asked before anything waits for it in vain.
 import { type Closed, closedFirewalls, openFirewalls } from '../host/firewall.ts';
+import { findStrayRoute } from '../host/network.ts';
 import { probeFromNode } from '../host/reachability.ts';
 import type { Layout } from '../layout.ts';
 import { readUnitState } from '../supervisor/plan.ts';
@@ -30,6 +31,13 @@ export const reachabilityStep: Step<UpContext> = {
   title: 'Node reaches the API server',
   after: [firewallStep.title, apiserverStep.title, nodesStep.title],
   async run({ layout }, signal) {
+    const stray = await findStrayRoute(layout);
+    if (stray !== undefined) {
+      const subnets = [layout.nodeSubnet, layout.podSubnet, layout.serviceSubnet];
+      throw new UserError(`this host routes past the cluster: ${stray}`, {
+        hint: `A rule (ip rule), most often of a VPN, comes before the table main. Put others before it, for each of ${subnets.join(', ')}: ip rule add to RANGE lookup main priority 1`,
+      });
+    }
     for (const node of layout.nodes) {
       const pid = readUnitState(layout.processesFile, `${node.unitPrefix}node`)?.pid;
       const failure = pid === undefined ? undefined : await probeFromNode(layout, pid, probeTimeoutMs);

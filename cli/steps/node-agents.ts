@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram';
 import { decode, encode, RECURSION_DESIRED } from 'dns-packet';
 import { createIfAbsent, labelNode, nodesPath, watchObject, whyNotReady } from '../api-request.ts';
 import { clusterDomain, type Layout } from '../layout.ts';
+import { readNameServers } from '../nodes/sandbox.ts';
 import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
 import { explained, startUnits, type UpContext, waitForUnit } from './context.ts';
@@ -68,7 +69,10 @@ export const dnsStep: Step<UpContext> = {
       return probeDns(context.layout, timeoutMs);
     };
     await Promise.all([createDnsService(context, signal), waitForUnit(context, { unit, signal, probe })]);
-    return context.layout.clusterDns;
+    const { clusterDns } = context.layout;
+    return readNameServers().length > 0
+      ? clusterDns
+      : `${clusterDns}; no names of the world, as the host has no name server that nodes can reach`;
   },
 };
 

@@ -1,7 +1,7 @@
 // Step: the nodes are booted and their container runtimes answer.
 import { connect } from 'node:net';
 import { insideNode, onHost } from '../layout.ts';
-import { prepareNode } from '../nodes/sandbox.ts';
+import { prepareNode, renewNameServers } from '../nodes/sandbox.ts';
 import { readUnitState } from '../supervisor/plan.ts';
 import { nodeUnits } from '../units.ts';
 import { startUnits, type UpContext, waitForUnit } from './context.ts';
@@ -20,6 +20,7 @@ export const nodesStep: Step<UpContext> = {
       const runtime = `${node.unitPrefix}runtime`;
       startUnits(context, nodeUnits(context, node), [name, runtime]);
       await waitForUnit(context, { unit: name, signal, probe: async () => probeRunning(context, name) });
+      await renewNameServers(node, readUnitState(layout.processesFile, name)!.pid!);
       const socket = onHost(node, insideNode.runtimeSocket);
       await waitForUnit(context, { unit: runtime, signal, probe: () => probeSocket(socket) });
     }

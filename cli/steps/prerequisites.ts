@@ -1,19 +1,58 @@
 // What must hold before a cluster is touched: root, programs, free ports, room on the disk. Each failure names the
 // thing and the way out; nothing has been changed by then.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runCommand } from '../../host/command.ts';
 import { messageOf } from '../../machinery/errors.ts';
 import { commandName } from '../command-name.ts';
-import { isInstalled } from '../host/programs.ts';
+import { readIfExists } from '../host/files.ts';
+import { findPrograms } from '../host/programs.ts';
 import type { Layout } from '../layout.ts';
 import { errnoOf, UserError } from '../user-error.ts';
 
 export function requireRoot(uid: number | undefined, command = 'up'): void {
-  if (uid === 0) return;
+  if (uid === 0) {
+    requireCapabilities();
+    return;
+  }
   throw new UserError('this needs root: namespaces, mounts and network links are made here', {
     hint: `Run it as root, for instance: sudo ${commandName} ${command}`,
+  });
+}
+
+/** What containers, their file systems and their network are made with, by number: capabilities(7). */
+const neededCapabilities = new Map([
+  [0, 'CHOWN'],
+  [1, 'DAC_OVERRIDE'],
+  [3, 'FOWNER'],
+  [5, 'KILL'],
+  [6, 'SETGID'],
+  [7, 'SETUID'],
+  [8, 'SETPCAP'],
+  [12, 'NET_ADMIN'],
+  [18, 'SYS_CHROOT'],
+  [21, 'SYS_ADMIN'],
+  [27, 'MKNOD'],
+]);
+/** All users of the machine are those of this namespace: user_namespaces(7). */
+const everybody = '0 0 4294967295';
+
+/** Fails for a root that is none on the machine, as in most containers. Takes the texts of /proc/self/status and uid_map. */
+export function requireCapabilities(
+  status = readFileSync('/proc/self/status', 'utf8'),
+  uidMap = readIfExists('/proc/self/uid_map') ?? everybody,
+): void {
+  const mask = BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(status)![1]}`);
+  const lacking = [...neededCapabilities].filter(([bit]) => ((mask >> BigInt(bit)) & 1n) === 0n);
+  const isMapped = uidMap.trim().split(/\s+/).join(' ') !== everybody;
+  if (lacking.length === 0 && !isMapped) return;
+  const what = isMapped
+    ? 'it is that of a user namespace'
+    : `it lacks ${lacking.map(([, name]) => `CAP_${name}`).join(', ')}`;
+  throw new UserError(`root can do too little here: ${what}`, {
+    hint: 'A container must be privileged and not rootless (docker run --privileged); else run this on the machine itself.',
   });
 }
 
@@ -32,8 +71,15 @@ const programs = new Map([
   ['perl', 'perl-base'],
 ]);
 
-export function requirePrograms(): void {
-  const missing = [...programs].filter(([program]) => !isInstalled(program));
+export function requirePrograms(path?: string): void {
+  for (const program of [...programs.keys(), 'mount']) {
+    const [first] = findPrograms(program, path);
+    if (!first?.endsWith('/busybox')) continue;
+    throw new UserError(`${program} is BusyBox's (${first}), which can do too little`, {
+      hint: 'Put the folder of the full one before it on PATH; on Debian: PATH=/usr/sbin:/usr/bin:$PATH',
+    });
+  }
+  const missing = [...programs].filter(([program]) => findPrograms(program, path).length === 0);
   if (missing.length === 0) return;
   throw new UserError(`missing: ${missing.map(([program]) => program).join(', ')}`, {
     hint: `Install ${[...new Set(missing.map(([, name]) => name))].join(', ')}; ${commandName} up does so on Debian.`,
@@ -56,7 +102,13 @@ function hostPorts(layout: Layout): Map<number, string> {
 }
 
 /** Fails when another program listens on a port. Only for a cluster of which nothing runs yet. */
-export async function requireFreePorts(layout: Layout): Promise<void> {
+export async function requireFreePorts(layout: Layout, interfaces = networkInterfaces()): Promise<void> {
+  // Of links that are down it tells nothing.
+  if (!Object.values(interfaces).some((all) => all?.some(({ address }) => address === '127.0.0.1'))) {
+    throw new UserError('127.0.0.1 cannot be reached here: the loopback link is down or has lost its address', {
+      hint: 'ip link set lo up; ip address add 127.0.0.1/8 dev lo',
+    });
+  }
   for (const [port, user] of hostPorts(layout)) {
     if (await isFree(port)) continue;
     throw new UserError(`port ${port}, which ${user} of cluster ${layout.name} needs, is in use`, {
@@ -105,8 +157,11 @@ export async function requireStacking(layout: Layout): Promise<void> {
     const mount = ['mount', '-t', 'overlay', '-o', 'lowerdir=lower,upperdir=upper,workdir=work', 'overlay', 'merged'];
     await runCommand('unshare', ['--mount', ...mount], { cwd: dir, name: 'overlayfs' });
   } catch (err) {
-    throw new UserError(`containers cannot run from ${layout.stateDir}: ${messageOf(err).split('\n', 1)[0]}`, {
-      hint: `Where that is a container's own file system, mount a volume at ${layout.roots.state} (ext4, xfs, btrfs or tmpfs).`,
+    const why = messageOf(err).split('\n', 1)[0]!;
+    throw new UserError(`containers cannot run from ${layout.stateDir}: ${why}`, {
+      hint: /not permitted|denied/.test(why)
+        ? 'In a container, run it privileged (docker run --privileged): its seccomp profile is in the way.'
+        : `Where that is a container's own file system, mount a volume at ${layout.roots.state} (ext4, xfs, btrfs or tmpfs).`,
     });
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 // A cluster's life as its user sees it: up, up again, crashes of its processes, down without a trace.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
@@ -85,6 +86,27 @@ describe('a cluster', { skip: needsRoot }, () => {
     const after = pids();
     assert.match(cluster.run('up').stdout, /All is well/);
     assert.deepEqual(pids(), after);
+  });
+
+  test('its node asks the name servers that the host has come to have, after an up', () => {
+    using cluster = testCluster('resolv');
+    assert.equal(cluster.run('up').code, 0);
+    const before = new Map(cluster.status().components.map(({ name, pid }) => [name, pid]));
+    const file = join(dirname(cluster.kubeconfig), 'resolv.conf');
+    writeFileSync(file, 'nameserver 192.0.2.53\nnameserver 127.0.0.53\n');
+    // In a mount namespace, so that nobody else sees it.
+    const elsewhere = 'mount --bind "$0" "$(readlink -f /etc/resolv.conf)"; exec "$@"';
+    const upArgs = ['up', '--name', cluster.name, '--kubeconfig', cluster.kubeconfig, '--api-servers', '1'];
+    const args = ['--mount', 'sh', '-ec', elsewhere, file, join(projectRoot, 'k8ts'), ...upArgs];
+    const up = spawnSync('unshare', args, { encoding: 'utf8' });
+    assert.equal(up.status, 0, up.stderr);
+    const { components, problems } = cluster.status();
+    assert.deepEqual(problems, []);
+    const changed = components.filter(({ name, pid }) => before.get(name) !== pid).map(({ name }) => name);
+    assert.deepEqual(changed.sort(), ['kubelet', 'proxy']);
+    const node = ['--target', String(cluster.pidOf('node')), '--mount', 'cat', '/etc/resolv.conf'];
+    assert.equal(spawnSync('nsenter', node, { encoding: 'utf8' }).stdout, 'nameserver 192.0.2.53\n');
+    assert.match(spawnSync('unshare', args, { encoding: 'utf8' }).stdout, /All is well/);
   });
 
   test('starts etcd again, with and without the supervisor that started it', async () => {

@@ -1,7 +1,19 @@
 // The launcher in somebody's checkout, run by root as with sudo: what it makes there is theirs.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -65,5 +77,48 @@ writeFileSync('${dir}/dist/bin/k8ts.mjs', 'console.log("runs as", process.getuid
     const { status, stderr } = run('up');
     const said = `k8ts: Node.js >= 26.0 is needed, as npm brings none along here; ${old} is v20.20.2\n`;
     assert.deepEqual([status, stderr], [1, said]);
+  });
+
+  test('installs all that the build needs, whatever NODE_ENV and the settings of npm leave out', () => {
+    const inDir = { cwd: dir, encoding: 'utf8' } as const;
+    mkdirSync(join(dir, 'tool'));
+    writeFileSync(join(dir, 'tool/package.json'), '{"name":"tool","version":"1.0.0"}');
+    writeFileSync(join(dir, 'package.json'), '{"name":"a","version":"1.0.0","devDependencies":{"tool":"file:tool"}}');
+    for (const path of ['node_modules', 'package-lock.json']) rmSync(join(dir, path), { recursive: true });
+    const locked = spawnSync('npm', ['install', '--package-lock-only', '--offline'], inDir);
+    assert.equal(locked.status, 0, locked.stderr);
+    writeFileSync(join(dir, '.npmrc'), 'omit[]=dev\nomit[]=optional\npackage-lock=false\noffline=true\n');
+    const env = { ...process.env, NODE_ENV: 'production' };
+    const { status, stderr } = spawnSync(join(dir, 'k8ts'), ['version'], { ...inDir, env });
+    assert.equal(status, 0, stderr);
+    assert.ok(existsSync(join(dir, 'node_modules/tool/package.json')));
+  });
+
+  test('finds what lies in sbin, which su leaves out of PATH', () => {
+    const node = join(dir, 'node');
+    writeFileSync(node, '#!/bin/sh\n[ "$1" = --version ] && echo v26.0.0 || echo "$PATH"\n', { mode: 0o755 });
+    mkdirSync(join(dir, 'dist/bin'), { recursive: true });
+    writeFileSync(join(dir, 'dist/bin/k8ts.mjs'), '');
+    const env = { PATH: `${dir}:/usr/local/bin:/usr/bin:/bin` };
+    const { stdout } = spawnSync(join(dir, 'k8ts'), ['version'], { encoding: 'utf8', env });
+    assert.equal(stdout, `${env.PATH}:/usr/local/sbin:/usr/sbin:/sbin\n`);
+  });
+
+  test('says whom it waits for while others install packages', async () => {
+    const lock = join(dir, 'lock-frontend');
+    const holder = spawn('flock', [lock, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    await once(holder.stdout, 'data');
+    try {
+      const wait = readFileSync(join(dir, 'k8ts'), 'utf8').match(/^wait_for_apt\(\) \{$.*?^\}$/ms)![0];
+      const script = `say() { echo "$@"; }\nset -euo pipefail\n${wait.replaceAll('/var/lib/dpkg', dir)}\nwait_for_apt; echo done`;
+      const waiter = spawn('bash', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+      waiter.stdout.setEncoding('utf8');
+      const [said] = await once(waiter.stdout, 'data');
+      assert.equal(said, `waiting for process ${holder.pid}: flock ${lock} sh -c echo; exec cat \n`);
+      holder.stdin.end();
+      assert.deepEqual(await once(waiter.stdout, 'data'), ['done\n']);
+    } finally {
+      holder.stdin.end();
+    }
   });
 });

@@ -71,7 +71,7 @@ describe('the launcher', () => {
       const { code, stderr } = k8ts(['up'], { env: { PATH } });
       assert.equal(code, 1);
       assert.match(stderr, /missing: etcd \(Debian package etcd-server\): keeps the cluster state/);
-      assert.match(stderr, /missing: nft \(Debian package nftables\)/);
+      assert.match(stderr, /missing: crun \(Debian package crun\)/);
       assert.match(stderr, /there is no apt-get here/);
     });
   });
