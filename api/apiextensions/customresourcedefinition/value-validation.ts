@@ -113,10 +113,16 @@ function checkType(schema: JSONSchemaProps, value: unknown, place: Place): boole
   return false;
 }
 
+/** Of each list of values: what a value is found by, and how errors show them. Both may be long, and so may lists of values. */
+const enums = new WeakMap<readonly unknown[], { known: ReadonlySet<string>; shown: readonly string[] }>();
+
 function checkEnum(schema: JSONSchemaProps, value: unknown, place: Place): void {
-  if (!schema.enum?.length || (value !== null && schema.enum.some((one) => jsonEqual(one, value)))) return;
-  const allowed = schema.enum.map((one) => (typeof one === 'string' ? one : writeJson(one)));
-  place.errors.push(notSupported(fieldOf(place), value, allowed));
+  if (!schema.enum?.length) return;
+  const { known, shown } = enums.getOrInsertComputed(schema.enum, (all) => ({
+    known: new Set(all.map(canonicalJson)),
+    shown: all.map((one) => (typeof one === 'string' ? one : writeJson(one))),
+  }));
+  if (value === null || !known.has(canonicalJson(value))) place.errors.push(notSupported(fieldOf(place), value, shown));
 }
 
 function checkString(schema: JSONSchemaProps, value: string, place: Place): void {
