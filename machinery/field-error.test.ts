@@ -12,7 +12,11 @@ const missing = (count: number, onLook: () => void = () => undefined) =>
 test('a few errors are all found', () => {
   const found = findErrors(() => missing(3));
   assert.deepEqual(found, missing(3));
-  const { message, details } = invalidError({ group: '', kind: 'Pod' }, 'p', findErrors(() => missing(1_002)));
+  const { message, details } = invalidError(
+    { group: '', kind: 'Pod' },
+    'p',
+    findErrors(() => missing(1_002)),
+  );
   assert.match(message, /spec\.items\[999\]: Required value, and 2 more\]$/);
   assert.equal(details?.causes?.length, 1_000);
 });
