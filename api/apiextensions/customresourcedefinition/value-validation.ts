@@ -113,15 +113,29 @@ function checkType(schema: JSONSchemaProps, value: unknown, place: Place): boole
   return false;
 }
 
-/** Of each list of values: what a value is found by, and how errors show them. Both may be long, and so may lists of values. */
-const enums = new WeakMap<readonly unknown[], { known: ReadonlySet<string>; shown: readonly string[] }>();
+interface Enum {
+  /** What a value is found by. */
+  known: ReadonlySet<string>;
+  /** As errors show them. */
+  shown: readonly string[];
+}
+
+/** Both the values of an enum and those that are held against it may be very many: it is read once. */
+const enums = new WeakMap<readonly unknown[], Enum>();
+
+function readEnum(all: readonly unknown[]): Enum {
+  let read = enums.get(all);
+  if (!read) {
+    const shown = all.map((one) => (typeof one === 'string' ? one : writeJson(one)));
+    read = { known: new Set(all.map(canonicalJson)), shown };
+    enums.set(all, read);
+  }
+  return read;
+}
 
 function checkEnum(schema: JSONSchemaProps, value: unknown, place: Place): void {
   if (!schema.enum?.length) return;
-  const { known, shown } = enums.getOrInsertComputed(schema.enum, (all) => ({
-    known: new Set(all.map(canonicalJson)),
-    shown: all.map((one) => (typeof one === 'string' ? one : writeJson(one))),
-  }));
+  const { known, shown } = readEnum(schema.enum);
   if (value === null || !known.has(canonicalJson(value))) place.errors.push(notSupported(fieldOf(place), value, shown));
 }
 
