@@ -1,7 +1,7 @@
 // The one wire error of the API: reason, code and details, with a factory for each reason that we give.
 // It becomes a metav1.Status only at the HTTP edge; the client turns a Status back into a StatusError.
 // https://kubernetes.io/docs/reference/using-api/api-concepts/ and apimachinery's api/errors.
-import { causeReasons, type FieldError } from './field-error.ts';
+import { causeReasons, enoughErrors, type FieldError } from './field-error.ts';
 import { goQuote } from './go-quote.ts';
 
 type StatusReason =
@@ -175,7 +175,10 @@ export function invalidError(kind: { group: string; kind: string }, name: string
     shown.add(`${field}: ${detail}`);
     length += detail.length;
   }
-  if (causes.length < found.length) shown.add(`and ${found.length - causes.length} more`);
+  if (causes.length < found.length) {
+    const least = found.length < enoughErrors ? '' : 'at least ';
+    shown.add(`and ${least}${found.length - causes.length} more`);
+  }
   const joined = joinErrors(shown);
   const shownKind = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
   return new StatusError(422, 'Invalid', `${shownKind} ${goQuote(name)} is invalid: ${joined}`, {

@@ -57,28 +57,50 @@ export function append<T>(list: T[], more: Iterable<T>): void {
 
 const withDetail = (head: string, detail: string) => (detail ? `${head}: ${detail}` : head);
 
-/** The text is made when it is read: each of many errors may show a large value, and few of them are told. */
-const lazily = (type: FieldErrorType, field: string, write: () => string): FieldError => ({
-  type,
-  field,
-  get detail() {
-    return write();
-  },
-});
+/** Of an object with more mistakes nobody looks for the rest: to find and name each of a million holds up everybody else. */
+export const enoughErrors = 5_000;
 
-export const required = (field: string, detail = ''): FieldError => ({
-  type: 'Required',
-  field,
-  detail: withDetail('Required value', detail),
-});
+class EnoughErrorsError extends Error {}
+
+let found: FieldError[] | undefined;
+
+function note(error: FieldError): FieldError {
+  if (found && found.push(error) >= enoughErrors) throw new EnoughErrorsError();
+  return error;
+}
+
+/** What `find` finds, or the first errors that it makes, where they are many. It must not let go of any that it makes. */
+export function findErrors(find: () => FieldError[]): FieldError[] {
+  const made: FieldError[] = [];
+  found = made;
+  try {
+    return find();
+  } catch (err) {
+    if (err instanceof EnoughErrorsError) return made;
+    throw err;
+  } finally {
+    found = undefined;
+  }
+}
+
+/** The text is made when it is read: each of many errors may show a large value, and few of them are told. */
+const lazily = (type: FieldErrorType, field: string, write: () => string): FieldError =>
+  note({
+    type,
+    field,
+    get detail() {
+      return write();
+    },
+  });
+const plainly = (type: FieldErrorType, field: string, detail: string): FieldError => note({ type, field, detail });
+
+export const required = (field: string, detail = ''): FieldError =>
+  plainly('Required', field, withDetail('Required value', detail));
 export const invalid = (field: string, value: unknown, detail: string): FieldError =>
   lazily('Invalid', field, () => withDetail(`Invalid value: ${showValue(value)}`, detail));
 /** Of a part as a whole, which the text does not show. */
-export const invalidAsWhole = (field: string, detail: string): FieldError => ({
-  type: 'Invalid',
-  field,
-  detail: `Invalid value: ${detail}`,
-});
+export const invalidAsWhole = (field: string, detail: string): FieldError =>
+  plainly('Invalid', field, `Invalid value: ${detail}`);
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError =>
   lazily('NotSupported', field, () => {
     const list = supported.map(goQuote).join(', ');
@@ -86,23 +108,11 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
   });
 export const duplicate = (field: string, value: unknown, detail = ''): FieldError =>
   lazily('Duplicate', field, () => withDetail(`Duplicate value: ${showValue(value)}`, detail));
-export const notFound = (field: string, value: unknown, detail = ''): FieldError => ({
-  type: 'NotFound',
-  field,
-  detail: withDetail(`Not found: ${showValue(value)}`, detail),
-});
-export const forbidden = (field: string, detail: string): FieldError => ({
-  type: 'Forbidden',
-  field,
-  detail: withDetail('Forbidden', detail),
-});
-export const tooLong = (field: string, maxLength: number): FieldError => ({
-  type: 'TooLong',
-  field,
-  detail: `Too long: may not be more than ${maxLength} bytes`,
-});
-export const tooMany = (field: string, actual: number, max: number): FieldError => ({
-  type: 'TooMany',
-  field,
-  detail: `Too many: ${actual}: must have at most ${max} items`,
-});
+export const notFound = (field: string, value: unknown, detail = ''): FieldError =>
+  plainly('NotFound', field, withDetail(`Not found: ${showValue(value)}`, detail));
+export const forbidden = (field: string, detail: string): FieldError =>
+  plainly('Forbidden', field, withDetail('Forbidden', detail));
+export const tooLong = (field: string, maxLength: number): FieldError =>
+  plainly('TooLong', field, `Too long: may not be more than ${maxLength} bytes`);
+export const tooMany = (field: string, actual: number, max: number): FieldError =>
+  plainly('TooMany', field, `Too many: ${actual}: must have at most ${max} items`);

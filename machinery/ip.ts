@@ -30,14 +30,15 @@ export function readIP(text: string): IP | string {
 
 function readIPv4(text: string): bigint | string {
   const parts = text.split('.');
-  let value = 0n;
+  // A slice may hold a hundred thousand: they are added up as numbers, which is quicker.
+  let value = 0;
   for (const part of parts) {
     if (!/^\d+$/.test(part)) return part === '' ? 'IPv4 field must have at least one digit' : 'unexpected character';
     if (part.length > 1 && part.startsWith('0')) return 'IPv4 field has octet with leading zero';
     if (part.length > 3 || Number(part) > 255) return 'IPv4 field has value >255';
-    value = value * 256n + BigInt(part);
+    value = value * 256 + Number(part);
   }
-  if (parts.length === 4) return value;
+  if (parts.length === 4) return BigInt(value);
   return parts.length < 4 ? 'IPv4 address too short' : 'IPv4 address too long';
 }
 

@@ -6,8 +6,9 @@ import { rbacGroup } from '../../api/rbac/binding.ts';
 import { notFoundError } from '../../machinery/errors.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import type { PolicyRule } from '../authz/attributes.ts';
-import { findUncovered } from '../authz/rule-cover.ts';
+import { findUncovered, findUncoveredInSteps, TooManyRightsError } from '../authz/rule-cover.ts';
 import { groupResourceOf } from '../storage/object-store.ts';
+import { inTurns } from '../turns.ts';
 import { type AdmissionDeps, type AdmissionPlugin, type AdmissionRequest, refusal } from './plugin.ts';
 
 const roleKinds = ['Role', 'ClusterRole'];
@@ -48,6 +49,16 @@ async function grantedRules(request: AdmissionRequest, { store, kinds }: Admissi
   return found.object.rules ?? [];
 }
 
+async function uncovered(request: AdmissionRequest, deps: AdmissionDeps, owned: readonly PolicyRule[]) {
+  const granted = await grantedRules(request, deps);
+  try {
+    return await inTurns(findUncoveredInSteps(granted, owned), deps.clock);
+  } catch (err) {
+    if (err instanceof TooManyRightsError) throw refusal(request, err.message);
+    throw err;
+  }
+}
+
 /** `escalate` on the role, or `bind` on the role that is referred to. */
 async function mayAnyway(request: AdmissionRequest, { authorizer }: AdmissionDeps): Promise<boolean> {
   const { kind, object, namespace, name, user } = request;
@@ -75,9 +86,7 @@ export const rbacEscalation: AdmissionPlugin = {
     if (oldObject && grantingFields.every((field) => jsonEqual(oldObject[field], object![field]))) return;
     if (await mayAnyway(request, deps)) return;
     const { rules: owned } = deps.authorizer.rulesFor(user, namespace);
-    const missing = findUncovered(await grantedRules(request, deps), owned)
-      .map(describeRule)
-      .sort();
+    const missing = (await uncovered(request, deps, owned)).map(describeRule).sort();
     if (missing.length > 0) {
       const groups = `[${user.groups.map((g) => JSON.stringify(g)).join(' ')}]`;
       const who = `user ${JSON.stringify(user.username)} (groups=${groups})`;

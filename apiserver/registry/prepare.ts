@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { validateObjectMeta, validateObjectMetaUpdate, validateOwnFinalizer } from '../../api/meta/validation.ts';
 import { decodeValue } from '../../machinery/decode.ts';
 import { badRequestError, invalidError, StatusError } from '../../machinery/errors.ts';
-import { type FieldError, showError } from '../../machinery/field-error.ts';
+import { type FieldError, findErrors, showError } from '../../machinery/field-error.ts';
 import { jsonEqual } from '../../machinery/json.ts';
 import { apiVersionOf, type Kind, type PrepareContext } from '../../machinery/kind.ts';
 import type { KubeObject, ObjectMeta } from '../../machinery/metadata.ts';
@@ -89,13 +89,16 @@ function checkMetadata(kind: Kind, { metadata }: KubeObject): FieldError[] {
 
 /** Refuses an invalid new object, which was sent in `apiVersion`, with all its errors at once. */
 export function checkCreate(kind: Kind, draft: KubeObject, apiVersion = kind.apiVersion): void {
-  const errors = [
+  const find = () => [
     ...checkMetadata(kind, draft),
     ...(kind.validate?.(draft) ?? []),
     ...(validatorOf(kind, apiVersion)?.(draft) ?? []),
   ];
-  refuse(kind, draft, errors);
+  refuse(kind, draft, errorsOf(kind, find));
 }
+
+/** Alternatives of a custom schema make errors that are none of the object: of those there may be any number. */
+const errorsOf = (kind: Kind, find: () => FieldError[]) => (kind.isCustom ? find() : findErrors(find));
 
 function refuse(kind: Kind, draft: KubeObject, errors: readonly FieldError[]): void {
   if (errors.length > 0) throw invalidError(kind, draft.metadata.name ?? '', errors);
@@ -167,17 +170,19 @@ export function checkUpdate(
   old: KubeObject,
   { subresource = '', apiVersion = kind.apiVersion }: { subresource?: string; apiVersion?: string },
 ): string[] {
-  // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
-  const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
   const custom = findCustom(kind, subresource);
-  const ofVersion = subresource === '' ? (validatorOf(kind, apiVersion)?.(draft, old) ?? []) : [];
-  const own = custom?.validateUpdate
-    ? custom.validateUpdate(draft, old)
-    : subresource === 'status'
-      ? (kind.validateStatusUpdate?.(draft, old) ?? [])
-      : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
-  const errors = [...checkMetadata(kind, draft), ...metadataErrors, ...metadataErrors];
-  const all = [...errors, ...own, ...ofVersion];
+  const find = () => {
+    // Upstream's kinds check the change of metadata once more than the generic code: its causes come twice.
+    const metadataErrors = validateObjectMetaUpdate(draft.metadata, old.metadata, 'metadata');
+    const ofVersion = subresource === '' ? (validatorOf(kind, apiVersion)?.(draft, old) ?? []) : [];
+    const own = custom?.validateUpdate
+      ? custom.validateUpdate(draft, old)
+      : subresource === 'status'
+        ? (kind.validateStatusUpdate?.(draft, old) ?? [])
+        : [...(kind.validate?.(draft, old) ?? []), ...(kind.validateUpdate?.(draft, old) ?? [])];
+    return [...checkMetadata(kind, draft), ...metadataErrors, ...metadataErrors, ...own, ...ofVersion];
+  };
+  const all = errorsOf(kind, find);
   const refused = all.filter(({ isWarning }) => !isWarning);
   refuse(kind, draft, refused);
   return all.map(showError);

@@ -141,27 +141,34 @@ async function prune(merged: KubeObject, { last, managers, versions, to, pause }
   if (isEmptySet(last.fields) || !schema) return merged;
   const convert = async (object: KubeObject, from: string, into: string) =>
     from === into ? object : await versions.convert(object, into);
-  const base = await convert(merged, to, last.apiVersion);
-  let pruned = asObject(removeFields(base, withNamedFields(last.fields, schema), schema));
-  for (const [apiVersion, managed] of managedByVersion(managers, last.apiVersion)) {
+  // Each of these goes over all fields of a large object.
+  const step = async <T>(value: T | Promise<T>): Promise<T> => {
+    const done = await value;
+    await pause?.();
+    return done;
+  };
+  const named = async (object: KubeObject, of: ObjectSchema) =>
+    step(withNamedFields(await step(fieldsOf(object, of)), of));
+  const without = async (object: KubeObject, set: FieldSet, of: ObjectSchema) =>
+    step(asObject(removeFields(object, set, of)));
+  const base = await step(convert(merged, to, last.apiVersion));
+  const had = await step(withNamedFields(last.fields, schema));
+  let pruned = await without(base, had, schema);
+  for (const [apiVersion, managed] of await step(managedByVersion(managers, last.apiVersion))) {
     const itsSchema = versions.schemaOf(apiVersion);
     if (!itsSchema) continue;
-    await pause?.();
-    const [whole, left] = [
-      await convert(base, last.apiVersion, apiVersion),
-      await convert(pruned, last.apiVersion, apiVersion),
-    ];
-    const gone = subtract(named(whole, itsSchema), unite(named(left, itsSchema), withNamedFields(managed, itsSchema)));
-    pruned = await convert(asObject(removeFields(whole, gone, itsSchema)), apiVersion, last.apiVersion);
+    const whole = await step(convert(base, last.apiVersion, apiVersion));
+    const left = await named(await step(convert(pruned, last.apiVersion, apiVersion)), itsSchema);
+    const stays = await step(unite(left, await step(withNamedFields(managed, itsSchema))));
+    const gone = await step(subtract(await named(whole, itsSchema), stays));
+    pruned = await step(convert(await without(whole, gone, itsSchema), apiVersion, last.apiVersion));
   }
-  await pause?.();
   // Only what the applier had can go by its hand.
-  const lost = subtract(named(base, schema), named(pruned, schema));
-  const gone = intersect(lost, withNamedFields(last.fields, schema));
-  return convert(asObject(removeFields(base, gone, schema)), last.apiVersion, to);
+  const lost = await step(subtract(await named(base, schema), await named(pruned, schema)));
+  const gone = await step(intersect(lost, had));
+  return convert(await without(base, gone, schema), last.apiVersion, to);
 }
 
-const named = (object: KubeObject, schema: ObjectSchema) => withNamedFields(fieldsOf(object, schema), schema);
 const asObject = (value: unknown): KubeObject => (value ?? { metadata: {} }) as KubeObject;
 
 /** What managers want, by version; `first` comes first, so that a conversion finds what it needs. */

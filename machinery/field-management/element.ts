@@ -49,25 +49,33 @@ export class ElementError extends Error {}
 
 /** The path element of an item: `v:"a"`, or `k:{"containerPort":80,"protocol":"TCP"}`, where a missing key is its default. */
 export function elementOf(item: unknown, schema: ListSchema): string {
-  if (schema.listType === 'set') {
-    if (typeof item !== 'object') return `v:${goJson(item)}`;
-    if (item === null) throw new ElementError("associative list without keys has an element that's an explicit null");
-    if (Array.isArray(item)) throw new ElementError('not supported: associative list with lists as elements');
-    throw new ElementError("associative list without keys has an element that's a map type");
-  }
-  if (item === null) throw new ElementError('associative list with keys may not have a null element');
-  if (!isObject(item)) throw new ElementError('associative list with keys may not have non-map elements');
-  const { listMapKeys = [], items } = schema;
+  const element = elementIfAny(item, schema);
+  if (element === undefined) throw new ElementError(whyNone(item, schema));
+  return element;
+}
+
+/** The same of an item of an object that is stored: it may be one that no list should have, and there may be very many. */
+export function elementIfAny(item: unknown, { listType, listMapKeys = [], items }: ListSchema): string | undefined {
+  if (listType === 'set') return typeof item === 'object' ? undefined : `v:${goJson(item)}`;
+  if (!isObject(item)) return undefined;
   let text = '';
   for (const name of sortedKeys(listMapKeys)) {
     const value = item[name] === undefined ? keyDefault(fieldSchema(items, name)) : item[name];
     if (value !== undefined) text += `${text ? ',' : ''}${JSON.stringify(name)}:${goJson(value)}`;
   }
-  if (text) return `k:{${text}}`;
+  return text ? `k:{${text}}` : undefined;
+}
+
+function whyNone(item: unknown, { listType, listMapKeys = [] }: ListSchema): string {
+  if (listType === 'set') {
+    if (item === null) return "associative list without keys has an element that's an explicit null";
+    if (Array.isArray(item)) return 'not supported: associative list with lists as elements';
+    return "associative list without keys has an element that's a map type";
+  }
+  if (item === null) return 'associative list with keys may not have a null element';
+  if (!isObject(item)) return 'associative list with keys may not have non-map elements';
   const keys = listMapKeys.map((key) => JSON.stringify(key)).join(' ');
-  throw new ElementError(
-    `associative list with keys has an element that omits all key fields [${keys}] (and doesn't have default values for any key fields)`,
-  );
+  return `associative list with keys has an element that omits all key fields [${keys}] (and doesn't have default values for any key fields)`;
 }
 
 const sortedCache = new WeakMap<readonly string[], readonly string[]>();
@@ -85,16 +93,6 @@ function sortedKeys(keys: readonly string[]): readonly string[] {
 function keyDefault(field: MaybeSchema): unknown {
   if (!field || field.default !== undefined || !field.always) return field?.default;
   return field.type === 'string' ? '' : field.type === 'integer' ? 0 : undefined;
-}
-
-/** The element of an item of an object that is stored, which may be one that no list should have. */
-export function elementIfAny(item: unknown, schema: ListSchema): string | undefined {
-  try {
-    return elementOf(item, schema);
-  } catch (err) {
-    if (err instanceof ElementError) return undefined;
-    throw err;
-  }
 }
 
 /** Items by their elements; those that come twice are kept together. */

@@ -113,10 +113,30 @@ function checkType(schema: JSONSchemaProps, value: unknown, place: Place): boole
   return false;
 }
 
+interface Enum {
+  /** What a value is found by. */
+  known: ReadonlySet<string>;
+  /** As errors show them. */
+  shown: readonly string[];
+}
+
+/** Both the values of an enum and those that are held against it may be very many: it is read once. */
+const enums = new WeakMap<readonly unknown[], Enum>();
+
+function readEnum(all: readonly unknown[]): Enum {
+  let read = enums.get(all);
+  if (!read) {
+    const shown = all.map((one) => (typeof one === 'string' ? one : writeJson(one)));
+    read = { known: new Set(all.map(canonicalJson)), shown };
+    enums.set(all, read);
+  }
+  return read;
+}
+
 function checkEnum(schema: JSONSchemaProps, value: unknown, place: Place): void {
-  if (!schema.enum?.length || (value !== null && schema.enum.some((one) => jsonEqual(one, value)))) return;
-  const allowed = schema.enum.map((one) => (typeof one === 'string' ? one : writeJson(one)));
-  place.errors.push(notSupported(fieldOf(place), value, allowed));
+  if (!schema.enum?.length) return;
+  const { known, shown } = readEnum(schema.enum);
+  if (value === null || !known.has(canonicalJson(value))) place.errors.push(notSupported(fieldOf(place), value, shown));
 }
 
 function checkString(schema: JSONSchemaProps, value: string, place: Place): void {
