@@ -7,6 +7,15 @@ import { CelObject, type Value } from './values.ts';
 
 const type: CelType = { kind: 'object', name: 'kubernetes.variables', field: () => t.dyn };
 
+/** So many variables may be evaluated by each other: the stack ends somewhere. */
+const maxDepth = 500;
+
+class TooDeepError extends CelError {
+  constructor() {
+    super(`variables are evaluated by each other more than ${maxDepth} deep`);
+  }
+}
+
 /** The value of `variables` for one request. */
 export class PolicyVariables extends CelObject {
   readonly celType = type;
@@ -15,6 +24,7 @@ export class PolicyVariables extends CelObject {
   readonly #programs: ReadonlyMap<string, Program>;
   readonly #given: Variables;
   readonly #costLimit: () => number;
+  #depth = 0;
   readonly #outcomes = new Map<string, { value: Value } | { error: CelError }>();
 
   /** `given` are the other variables of the policy; `costLimit` says what is left when a variable is evaluated. */
@@ -47,12 +57,16 @@ export class PolicyVariables extends CelObject {
 
   #evaluate(name: string, program: Program): { value: Value } | { error: CelError } {
     try {
+      if (++this.#depth > maxDepth) throw new TooDeepError();
       const { value, cost } = program.run({ ...this.#given, variables: this }, this.#costLimit());
       this.cost += cost;
       return { value };
     } catch (error) {
       if (!(error instanceof CelError)) throw error;
+      if (error instanceof TooDeepError) return { error };
       return { error: new CelError(`composited variable "${name}" fails to evaluate: ${error.message}`) };
+    } finally {
+      this.#depth--;
     }
   }
 }

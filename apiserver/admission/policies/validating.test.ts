@@ -54,6 +54,18 @@ async function told(name: string, data: object = {}) {
 }
 
 describe('a policy that is bound', () => {
+  test('variables that follow each other without end are an error of the policy', async () => {
+    const chain = Array.from({ length: 15_000 }, (_, i) => ({
+      name: `v${i}`,
+      expression: i === 0 ? '1' : `variables.v${i - 1}`,
+    }));
+    await policy({ variables: chain, validations: [{ expression: 'variables.v14999 == 1' }] });
+    await bind();
+    const error = await refused(create('any'));
+    assert.match(error.message, /variables are evaluated by each other more than 500 deep/);
+    assert.ok(error.message.length < 1000, error.message.slice(0, 1000));
+  });
+
   test('refuses with the text of Kubernetes, and holds as soon as it is there', async () => {
     await policy({ validations: [{ expression: "object.data.?a.orValue('') != 'bad'" }] });
     await create('before', { a: 'bad' });
