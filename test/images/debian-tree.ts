@@ -132,8 +132,8 @@ export function debianProgram(debianPackage: string, file: string, architecture 
   const suffix = architecture === ownArchitecture ? '' : `-${architecture}`;
   const path = join(cacheFolder, 'programs', `${debianPackage}${suffix}`, basename(file));
   if (existsSync(path)) return path;
-  const found = readPackages([debianPackage], architecture).find(({ name }) => mergedPath(name) === mergedPath(file));
-  const content = found?.content;
+  const isIt = ({ name, content }: LayerFile) => content !== undefined && mergedPath(name) === mergedPath(file);
+  const content = readPackages([debianPackage], architecture).find(isIt)?.content;
   if (content === undefined) throw new Error(`package ${debianPackage} has no ${file}`);
   mkdirSync(join(path, '..'), { recursive: true });
   // Written aside and renamed: a test that is ended in the middle leaves no half program.
