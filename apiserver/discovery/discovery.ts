@@ -3,12 +3,13 @@
 // https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
 import { createHash } from 'node:crypto';
 import { parseAccept } from '../../machinery/accept.ts';
-import { apiVersionOf, type CustomSubresource, type Kind, type ServedVersion } from '../../machinery/kind.ts';
+import { apiVersionOf, type Kind, type ServedVersion } from '../../machinery/kind.ts';
 import type { ListedVersion } from '../aggregation/aggregator.ts';
 import type { FrontRequest, FrontResponse } from '../http/front.ts';
 import { type Encoding, encodings, mediaTypeOf, negotiate, wantsPretty } from '../http/negotiate.ts';
 import { type Encoded, encode } from '../http/render.ts';
 import type { GroupVersionResources, KindTable } from '../registry/kind-table.ts';
+import { subresourcesOf } from '../registry/subresources-of.ts';
 import { withoutLastSlashes } from '../request-info.ts';
 import { one } from '../server-headers.ts';
 
@@ -23,17 +24,6 @@ interface ResourceEntry {
   shortNames?: readonly string[];
   categories?: readonly string[];
   storageVersionHash?: string;
-}
-
-const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
-
-/** The subresources of a kind, as name, verbs and the kind they speak. */
-function subresourcesOf(kind: Kind): CustomSubresource[] {
-  const out: CustomSubresource[] = [...(kind.subresources.custom ?? [])];
-  if (kind.subresources.scale) out.push({ name: 'scale', verbs: ['get', 'patch', 'update'], kind: scaleKind });
-  if (kind.subresources.status) out.push({ name: 'status', verbs: ['get', 'patch', 'update'] });
-  // Of what is defined the status comes first.
-  return kind.isCustom ? out.reverse() : out.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** A short hash that changes when a kind is stored in another version. */

@@ -1,5 +1,6 @@
 // The OpenAPI documents: version 3 a group/version, and version 2 for everything at once. Their parts are made one by
 // one, when they are written: with many definitions they are large.
+import { protobufType } from '../protobuf/envelope.ts';
 import type { ApiModel, JsonSchema } from './model.ts';
 import { type Operation, type PathModel, parameterTable } from './operations.ts';
 import { publishedInVersion2 } from './version2.ts';
@@ -65,12 +66,11 @@ const extensions = ({ action, gvk }: Operation): JsonSchema =>
 /** In which forms an operation answers. */
 function answersOf({ answer, isWatchable, isCustom }: Operation): string[] {
   if (!answer) return ['*/*'];
-  const forms = ['application/json', 'application/yaml', ...(isCustom ? [] : [protobuf])];
+  const forms = ['application/json', 'application/yaml', ...(isCustom ? [] : [protobufType])];
   return isWatchable
     ? [...forms, ...forms.filter((form) => !form.endsWith('yaml')).map((form) => `${form};stream=watch`)]
     : forms;
 }
-const protobuf = 'application/vnd.kubernetes.protobuf';
 
 const reasons: Record<number, string> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 401: 'Unauthorized' };
 

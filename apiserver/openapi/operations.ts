@@ -9,6 +9,7 @@ import {
   type ServedVersion,
   typeNameOf,
 } from '../../machinery/kind.ts';
+import { subresourcesOf } from '../registry/subresources-of.ts';
 import { metaTypes } from './meta-types.ts';
 
 /** What a query or path parameter is. A name that begins with ? is also one in a path. */
@@ -138,15 +139,6 @@ function schemaOf(gvk: GroupVersionKind) {
   const kind = kinds.find(isIt) ?? subresourceKinds.find(isIt);
   return kind?.served.find(({ version }) => version === gvk.version)?.schema;
 }
-
-const partVerbs = ['get', 'patch', 'update'] as const;
-const scale = { name: 'scale', verbs: partVerbs, kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' } };
-
-const subresourcesOf = ({ subresources: { custom = [], scale: hasScale, status } }: Kind): CustomSubresource[] => [
-  ...custom,
-  ...(hasScale ? [scale] : []),
-  ...(status ? [{ name: 'status', verbs: partVerbs }] : []),
-];
 
 type Make = Pick<Operation, 'method'> & { verb: string; name: string } & Partial<Operation>;
 

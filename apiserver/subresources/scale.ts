@@ -18,11 +18,11 @@ import { admitAs } from '../registry/admission-request.ts';
 import type { ApiContext } from '../registry/context.ts';
 import { versionsServed } from '../registry/field-versions.ts';
 import { refusedVerb } from '../registry/refused-verb.ts';
+import { scaleVersion } from '../registry/subresources-of.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Subresource } from './handler.ts';
 import { parentEntries, type ReplicasPaths, replicasPaths, scaleEntries, scaleVersions } from './scale-fields.ts';
 
-const speaks = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 const scale = wantedAs(ScaleKind);
 
 function scaleOf(kind: Kind, object: KubeObject): KubeObject {
@@ -126,7 +126,7 @@ export const scaleSubresource: Subresource = {
     const produce = async (old: KubeObject): Promise<KubeObject> => {
       const next = await wanted(old);
       checkTarget(next, info);
-      const asked = { operation: 'UPDATE', kind, subresource: 'scale', speaks, namespace, name } as const;
+      const asked = { operation: 'UPDATE', kind, subresource: 'scale', speaks: scaleVersion, namespace, name } as const;
       await admitAs(context, { ...asked, object: next, oldObject: scaleOf(kind, old), options });
       const replicas: number = next.spec?.replicas ?? 0;
       if (replicas === none) throw badRequestError(`${missingReplicas(kind, old)} cannot be empty`);
